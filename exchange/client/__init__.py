@@ -1,0 +1,1 @@
+"""What we reach: mailboxes of peers, the registry, country data."""

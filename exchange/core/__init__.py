@@ -1,0 +1,1 @@
+"""Pure rules: bytes in, verdict out. No clock, disk, socket or await."""

@@ -1,0 +1,104 @@
+"""Every limit of the protocol and of a node, in one place: name, unit, reason. Nothing else may hold one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DOCUMENT_BYTES: Final = 16 * 1024
+"""Bytes of one document. A referral with all fields and two URLs of full length is under 12 KiB."""
+
+MESSAGE_DOCUMENTS: Final = 100
+"""Documents in one message: shares one post-quantum signature, and bounds the work of one opening."""
+
+ENVELOPE_BYTES: Final = 1024 * 1024
+"""Bytes of one sealed envelope: what a mailbox accepts in one request."""
+
+PAGE_ENVELOPES: Final = 100
+"""Envelopes in one page of a collect."""
+
+PAGE_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of one page of a collect: bounds the memory of both ends."""
+
+LONG_POLL_SECONDS: Final = 25
+"""Seconds a collect may wait: below the usual 30 s idle time-out of proxies."""
+
+URL_CHARS: Final = 4096
+"""Characters of a URL. Clients in use cut at 255 or 512 and lose the rest."""
+
+JSON_DEPTH: Final = 16
+"""Nesting of arrays and objects. Our deepest object has 6."""
+
+CLOCK_SKEW_SECONDS: Final = 60
+"""Seconds by which two honest clocks may differ."""
+
+REQUEST_WINDOW_SECONDS: Final = 300
+"""Seconds between created and expires of a signed request; bounds how long a nonce is kept."""
+
+NONCE_BYTES: Final = 16
+"""Bytes of chance in a request nonce (128 bits)."""
+
+MESSAGE_LIFE_SECONDS: Final = 30 * 86400
+"""Seconds from iat to exp of a message, and how long an undelivered document is tried."""
+
+TOMBSTONE_SECONDS: Final = MESSAGE_LIFE_SECONDS + 86400
+"""Seconds a mailbox remembers an acknowledged envelope: past its message's life, so that it cannot return."""
+
+FIRST_RETRY_SECONDS: Final = 5.0
+"""Seconds before the first retry to a peer; doubles, with full jitter."""
+
+MAX_RETRY_SECONDS: Final = 15 * 60.0
+"""Ceiling of the back-off: a peer that returns is reached within a quarter of an hour."""
+
+REFUSED_RETRY_FIRST_SECONDS: Final = 5 * 60.0
+"""First back-off after an answer that says our request is wrong: alarmed at once, hurrying is useless."""
+
+REFUSED_RETRY_MAX_SECONDS: Final = 60 * 60.0
+"""Ceiling of that back-off."""
+
+ASK_AFTER_SECONDS: Final = 60 * 60
+"""Seconds without a receipt after which the mailbox host is asked whether it still has the envelope."""
+
+ALARM_AFTER_SECONDS: Final = 24 * 60 * 60
+"""Seconds without a receipt after which people are told."""
+
+ENVELOPE_REFUSALS_ALARM: Final = 3
+"""Refusals of our envelopes by one peer after which people are told."""
+
+SUBMISSION_LINES: Final = 1000
+"""Referrals in one submitting request: one transaction."""
+
+IDEMPOTENCY_SECONDS: Final = 30 * 86400
+"""Seconds an Idempotency-Key is kept."""
+
+CARD_LIFE_SECONDS: Final = 45 * 86400
+"""Seconds a key card is valid: bounds what one stolen seed opens."""
+
+CARD_ROTATE_SECONDS: Final = 30 * 86400
+"""Age in seconds at which the node makes a new encryption key: leaves 15 days for senders to notice."""
+
+SEED_KEEP_SECONDS: Final = 30 * 86400
+"""Seconds an encryption seed outlives its card: the life of a message sealed to it at the last moment."""
+
+REGISTRY_REFRESH_SECONDS: Final = 60
+"""Seconds between looks at the registry: how soon a suspension takes effect."""
+
+REGISTRY_GRACE_SECONDS: Final = 7 * 86400
+"""Seconds after the registry's expiry during which a node still sends to members that it knew."""
+
+BODY_DEADLINE_SECONDS: Final = 30
+"""Seconds within which a request body must have arrived: a stalled body would stay open for ever."""
+
+KEEPALIVE_SECONDS: Final = 15
+"""Seconds an idle connection stays open."""
+
+QUARANTINE_PER_DEPOSITOR: Final = 1000
+"""Quarantined items kept per depositor: a hostile peer cannot fill the disk with them."""
+
+MAILBOX_BYTES: Final = 1024 * 1024 * 1024
+"""Bytes of waiting envelopes in one mailbox (507 beyond): some 100,000 single-document envelopes."""
+
+RECEIPT_ENTRIES: Final = 100
+"""Entries of one receipt: those of a full message."""
+
+CHAIN_MEMBERS: Final = 8
+"""Members in the chain of holders of one referral."""

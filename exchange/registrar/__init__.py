@@ -1,0 +1,1 @@
+"""The administrators' side of the registry, on files."""

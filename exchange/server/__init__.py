@@ -1,0 +1,1 @@
+"""What reaches us: the mailbox API and the member API."""
