@@ -1,1 +1,1 @@
-"""What we reach: mailboxes of peers, the registry, country data."""
+"""What we reach: peers' mailboxes, the registry, country data. Thin adapters; what an answer means is core's."""

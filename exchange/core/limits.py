@@ -102,3 +102,18 @@ RECEIPT_ENTRIES: Final = 100
 
 CHAIN_MEMBERS: Final = 8
 """Members in the chain of holders of one referral."""
+
+ANSWER_SECONDS: Final = 30
+"""Seconds within which a peer must have answered a request that does not wait: a silent host costs no more."""
+
+ANSWER_BYTES: Final = 64 * 1024
+"""Bytes of a small answer (problem details, service facts) that we read from a peer."""
+
+CARD_BYTES: Final = 32 * 1024
+"""Bytes of a key card: an X-Wing key and two signatures, one of them 3,309 bytes, make some 8 kB."""
+
+PAGE_ANSWER_BYTES: Final = PAGE_BYTES + 64 * 1024
+"""Bytes of a collect's answer: a full page, and the names and times around a hundred envelopes."""
+
+REGISTRY_FILE_BYTES: Final = 5_000_000
+"""Bytes of one file of the registry: 550 members need some 150 kB of targets metadata."""

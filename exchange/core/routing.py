@@ -1,0 +1,152 @@
+"""Who gets a referral: from the hosting country and the registry to one member, and why.
+
+Rules: a ladder, tried in this order: the country's hotline, the member responsible for the territory, a member
+with an orphan mandate (of the country's file, then of network.json), the police desk; on one rung the lower
+rank goes first. A member that is not active, that the registry does not know or that takes no referrals is
+passed over, and the answer says so. An analyst's choice replaces the ladder and is never silently
+replaced by it. Content hosted at home, or whose destination is this node's own member, is *domestic*. What
+cannot be routed says why in a code and a sentence; it is never dropped. This module knows the registry's
+values only: not the URL, not where the country came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from exchange.core.names import MemberId
+from exchange.core.registry_view import Basis, MemberStatus, RegistryView
+
+REFERRAL_TYPE: Final = "referral/1"
+
+
+class Rule(StrEnum):
+    """The rung that decided."""
+
+    CHOICE = "choice"
+    HOTLINE = "hotline"
+    TERRITORY = "territory"
+    ORPHAN_MANDATE = "orphan_mandate"
+    NETWORK_ORPHAN_MANDATE = "network_orphan_mandate"
+    POLICE = "police"
+
+
+LADDER: Final[tuple[tuple[Rule, Basis], ...]] = (
+    (Rule.HOTLINE, Basis.HOTLINE),
+    (Rule.TERRITORY, Basis.TERRITORY),
+    (Rule.ORPHAN_MANDATE, Basis.ORPHAN_MANDATE),
+    (Rule.NETWORK_ORPHAN_MANDATE, Basis.ORPHAN_MANDATE),
+    (Rule.POLICE, Basis.POLICE),
+)
+"""Rung and the basis that a referral then carries, in the order tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A member that was passed over (`skipped` says why) or that would come next (`skipped` is None)."""
+
+    member: MemberId
+    basis: Basis
+    rule: Rule
+    skipped: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    member: MemberId
+    basis: Basis
+    rule: Rule
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unroutable:
+    """`code` is stable kebab-case, `sentence` is for people."""
+
+    code: str
+    sentence: str
+    alternatives: tuple[Alternative, ...] = ()
+
+
+def route(
+    view: RegistryView,
+    country: str | None,
+    home: str,
+    choice: MemberId | None,
+    me: MemberId | None = None,
+) -> Routed | Unroutable:
+    """The destination of content hosted in `country` (ISO alpha-2, None when unknown), seen from `home`.
+
+    `choice` is the analyst's; `me` is this node's member, to whom nothing is sent.
+    """
+    if choice is not None:
+        return _chosen(view, choice, me)
+    if country is None:
+        return Unroutable("country-unknown", "The hosting country is not known; an analyst has to choose.")
+    if country == home:
+        return Unroutable("domestic", f"The content is hosted at home ({home}).")
+    return _by_ladder(view, country, me)
+
+
+def _chosen(view: RegistryView, choice: MemberId, me: MemberId | None) -> Routed | Unroutable:
+    if choice == me:
+        return Unroutable("choice-self", "The chosen member is this node's own.")
+    reason = _obstacle(view, choice)
+    if reason is not None:
+        return Unroutable(f"choice-{reason}", f"The chosen member {choice} {_REASONS[reason]}.")
+    return Routed(choice, Basis.ANALYST, Rule.CHOICE, ())
+
+
+def _by_ladder(view: RegistryView, country: str, me: MemberId | None) -> Routed | Unroutable:
+    rungs = tuple(
+        Alternative(member, basis, rule, _obstacle(view, member))
+        for member, basis, rule in _named(view, country)
+    )
+    usable = [rung for rung in rungs if rung.skipped is None]
+    if not usable:
+        if not rungs:
+            return Unroutable("no-destination", f"The registry names nobody for {country}.")
+        reasons = "; ".join(f"{rung.member} {_REASONS[rung.skipped or '']}" for rung in rungs)
+        return Unroutable("no-active-destination", f"Nobody for {country} can take it: {reasons}.", rungs)
+    first = usable[0]
+    others = tuple(rung for rung in rungs if rung is not first)
+    if first.member == me:
+        return Unroutable("domestic", f"This node's own member answers for {country}.", others)
+    return Routed(first.member, first.basis, first.rule, others)
+
+
+def _named(view: RegistryView, country: str) -> Iterator[tuple[MemberId, Basis, Rule]]:
+    """Each member once, on the first rung that names it."""
+    seen: set[MemberId] = set()
+    listed = sorted(view.destinations(country), key=lambda destination: destination.rank)
+    for rule, basis in LADDER:
+        members: tuple[MemberId, ...]
+        if rule is Rule.NETWORK_ORPHAN_MANDATE:
+            members = view.network.orphan_mandates.get(country, ())
+        else:
+            members = tuple(entry.member for entry in listed if entry.basis is basis)
+        for member in members:
+            if member not in seen:
+                seen.add(member)
+                yield member, basis, rule
+
+
+_REASONS: Final = {
+    "unknown": "is not in the registry",
+    "pending": "is not active yet",
+    "suspended": "is suspended",
+    "left": "has left the network",
+    "takes-no-referrals": "takes no referrals",
+}
+
+
+def _obstacle(view: RegistryView, member_id: MemberId) -> str | None:
+    """Why `member_id` cannot get a referral, as a key of `_REASONS`."""
+    member = view.member(member_id)
+    if member is None:
+        return "unknown"
+    if member.status is not MemberStatus.ACTIVE:
+        return member.status.value
+    return None if REFERRAL_TYPE in member.accepts else "takes-no-referrals"
