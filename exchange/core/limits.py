@@ -104,7 +104,7 @@ CHAIN_MEMBERS: Final = 8
 """Members in the chain of holders of one referral."""
 
 ANSWER_SECONDS: Final = 30
-"""Seconds within which a peer must have answered a request that does not wait: a silent host costs no more."""
+"""Seconds within which a peer must have answered a request that does not wait: silence costs no more."""
 
 ANSWER_BYTES: Final = 64 * 1024
 """Bytes of a small answer (problem details, service facts) that we read from a peer."""
