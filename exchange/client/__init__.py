@@ -1,1 +1,1 @@
-"""What we reach: peers' mailboxes, the registry, country data. Thin adapters; what an answer means is core's."""
+"""What we reach: peers' mailboxes, the registry, country data. Thin: core says what an answer means."""

@@ -1,9 +1,9 @@
 """Who gets a referral: from the hosting country and the registry to one member, and why.
 
 Rules: a ladder, tried in this order: the country's hotline, the member responsible for the territory, a
-member with an orphan mandate (of the country's file, then of network.json), the police desk; on one rung the lower
-rank goes first. A member that is not active, that the registry does not know or that takes no referrals is
-passed over, and the answer says so. An analyst's choice replaces the ladder and is never silently
+member with an orphan mandate (of the country's file, then of network.json), the police desk; on one rung the
+lower rank goes first. A member that is not active, that the registry does not know or that takes no referrals
+is passed over, and the answer says so. An analyst's choice replaces the ladder and is never silently
 replaced by it. Content hosted at home, or whose destination is this node's own member, is *domestic*. What
 cannot be routed says why in a code and a sentence; it is never dropped. This module knows the registry's
 values only: not the URL, not where the country came from.

@@ -55,6 +55,7 @@ CASES = [
 @pytest.mark.parametrize(("answer", "wanted"), CASES)
 def test_each_answer_of_a_host_has_its_row(answer: Answer, wanted: Outcome) -> None:
     assert outcome(answer) is wanted
+    assert answer.ok == (wanted is Outcome.DEPOSITED)
 
 
 def test_no_answer_ends_a_document() -> None:
