@@ -14,7 +14,7 @@ neither HTTP nor terminals: the server and the command line map these kinds to t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -33,16 +33,27 @@ class Problem:
 
 
 class ExchangeError(Exception):
-    """Parent of all errors that leave a module of this program on purpose."""
+    """Parent of all errors that leave a module of this program on purpose.
+
+    `members` are further facts for whoever asked, such as `now` or the `kid` to use (RFC 9457 section 3.2):
+    numbers, ids and codes, never content.
+    """
 
     def __init__(
-        self, code: str, message: str, *, hint: str | None = None, problems: Sequence[Problem] = ()
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        problems: Sequence[Problem] = (),
+        members: Mapping[str, str | int] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.problems = tuple(problems)
+        self.members = dict(members or {})
 
     def __str__(self) -> str:
         return self.message
