@@ -103,7 +103,7 @@ async def read_body(
 ) -> bytes:
     """The whole body: at most `limit` bytes (`too-large`), within `deadline` seconds (`body-timeout`)."""
     if (request.content_length or 0) > limit:
-        raise Refused("too-large", f"the body has more than {limit} bytes", members={"limit": limit})
+        raise Refused("too-large", f"the body has more than {limit} bytes")
     body = bytearray()
     try:
         async with asyncio.timeout(deadline):

@@ -109,27 +109,35 @@ def answer(error: BaseException, *, now: float) -> web.Response:
     if isinstance(error, Broken) or not isinstance(error, ExchangeError):
         return problem(OUR_FAULT, "internal", NOT_TOLD)
     members: dict[str, Any] = dict(error.members)
+    headers = {}
+    retry_after = members.pop("retry_after", None)
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        retry_after = error.retry_after
+    if retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
     if isinstance(error, Refused) and error.code == "time":
         members.setdefault("now", int(now))
     if error.hint is not None:
         members["hint"] = error.hint
+    detail = error.message
     if error.problems:
         members["problems"] = [_shown(each) for each in error.problems[:SHOWN_PROBLEMS]]
     if len(error.problems) > SHOWN_PROBLEMS:
-        members["problems_left_out"] = len(error.problems) - SHOWN_PROBLEMS
-    headers = {}
-    retry_after = error.retry_after if isinstance(error, Unavailable) else members.get("retry_after")
-    if isinstance(retry_after, int | float):
-        headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
-    return problem(status_of(error), error.code, error.message, headers=headers, **members)
+        detail = f"{detail} (the first {SHOWN_PROBLEMS} of {len(error.problems)} problems are shown)"
+    return problem(status_of(error), error.code, detail, members=members, headers=headers)
 
 
 def problem(
-    status: int, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: object
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    members: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """Problem details with `status`; `members` are further members of the object."""
     said = {
-        **members,
+        **(members or {}),
         "type": URN + code,
         "title": code.replace("-", " ").capitalize(),
         "status": status,

@@ -5,9 +5,12 @@ import json
 import pytest
 from aiohttp import web
 
+from exchange.core.schema import Schemas
 from exchange.errors import Broken, ExchangeError, Invalid, Problem, Refused, Unavailable
+from exchange.resources import schema_documents
 from exchange.server.problems import SHOWN_PROBLEMS, answer, status_of
 
+SCHEMAS = Schemas(schema_documents())
 NOW = 1_800_000_000.7
 
 
@@ -17,6 +20,7 @@ def body(error: BaseException) -> dict[str, object]:
     assert response.headers["Cache-Control"] == "no-store"
     told = json.loads(response.body)  # type: ignore[arg-type]
     assert told["status"] == response.status == status_of(error)
+    assert SCHEMAS.problems("problem-1", told) == ()
     return told
 
 
@@ -70,8 +74,9 @@ def test_all_that_is_wrong_is_told_with_its_place() -> None:
 
 
 def test_an_answer_to_very_many_problems_is_bounded() -> None:
-    told = body(Invalid("submission", "x", problems=[Problem("", "a", "b")] * (SHOWN_PROBLEMS + 7)))
-    assert (len(told["problems"]), told["problems_left_out"]) == (SHOWN_PROBLEMS, 7)  # type: ignore[arg-type]
+    told = body(Invalid("submission", "x", problems=[Problem("", "country", "b")] * (SHOWN_PROBLEMS + 7)))
+    assert len(told["problems"]) == SHOWN_PROBLEMS  # type: ignore[arg-type]
+    assert told["detail"] == "x (the first 500 of 507 problems are shown)"
 
 
 def test_a_refused_time_tells_ours() -> None:
@@ -81,8 +86,8 @@ def test_a_refused_time_tells_ours() -> None:
 
 
 def test_further_members_never_overwrite_the_standard_ones() -> None:
-    told = body(Refused("wrong-key", "x", members={"kid": "abc"}))
-    assert told["kid"] == "abc"
+    told = body(Refused("wrong-key", "x", members={"kid": "A" * 43, "status": 200}))
+    assert (told["kid"], told["status"]) == ("A" * 43, 422)
 
 
 @pytest.mark.parametrize(
