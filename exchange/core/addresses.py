@@ -9,7 +9,8 @@ Rules:
 * the documentation blocks (RFC 5737, RFC 3849, RFC 9637) lead nowhere and count as public, because
   examples, tests and trainings need addresses too.
 
-This module resolves nothing and knows no countries."""
+This module resolves nothing and knows no countries.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ Rules, beyond RFC 8259 and before anything looks at the value:
   not: it would mean something else to a terminal, a log, a regular expression or a C library.
 
 `json.loads` takes most of these and dies of deep nesting, so depth is counted on the bytes first. This
-module knows no schema, and its messages never quote what they refuse."""
+module knows no schema, and its messages never quote what they refuse.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ Rules:
 result goes through `parse_url`. It undoes dots where a host can stand; only `[.]`, which no URL holds,
 everywhere.
 
-Messages never quote a URL. This module never speaks of countries and never makes a link."""
+Messages never quote a URL. This module never speaks of countries and never makes a link.
+"""
 
 from __future__ import annotations
 
