@@ -1,9 +1,10 @@
 """Answers of a mailbox host, read strictly: bytes in, values out. Nothing here raises for what a host says.
 
 Rules: a status that the call does not define, or a body that is not exactly what it promises, is *nonsense*,
-and a value like any other: no host can end a loop with an odd answer. An envelope of a page is any text: what
-cannot be opened is refused by itself and must not hold up its page. Problem details (RFC 9457) are read as far
-as they are ours; the words of a stranger are not kept. What an answer asks for is said by core/delivery.
+and a value like any other: no host can end a loop with an odd answer. An envelope of a page is any text:
+what cannot be opened is refused by itself and must not hold up its page. Problem details (RFC 9457) are read
+as far as they are ours; the words of a stranger are not kept. What an answer asks for is said by
+core/delivery.
 """
 
 from __future__ import annotations

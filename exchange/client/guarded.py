@@ -23,7 +23,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http_exceptions import HttpProcessingError
 
-from exchange.client.addresses import AddressGuard, is_loopback
+from exchange.client.address_guard import AddressGuard, is_loopback
 from exchange.core import limits
 from exchange.errors import Invalid, Refused, Unavailable
 

@@ -2,8 +2,8 @@
 
 Rules: every call but card and service is signed by the node's http key over exactly what is sent. Whatever
 comes back is a value: no status, no odd body and no broken network raises. `base` is the URL of the host as
-the registry has it. Nothing is repeated here; the caller knows core/delivery, which says when. The clock is an
-argument, because after 401 `time` a request is signed by the host's.
+the registry has it. Nothing is repeated here; the caller knows core/delivery, which says when. The clock is
+an argument, because after 401 `time` a request is signed by the host's.
 """
 
 from __future__ import annotations

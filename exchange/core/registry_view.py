@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from exchange.core import limits
 from exchange.core.names import MemberId
 
 Jwk = Mapping[str, str]
@@ -111,6 +112,16 @@ class Network:
     escalation: tuple[str, ...]
 
 
+class RegistryState(StrEnum):
+    """How old the registry is; a node always receives, whatever its state."""
+
+    FRESH = "fresh"
+    GRACE = "expired-grace"
+    """Expired: it still sends to members that it knew, and learns nobody new."""
+    EXPIRED = "expired"
+    """It sends no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryView:
     """All targets of one registry version.
@@ -131,6 +142,13 @@ class RegistryView:
 
     def http_key(self, kid: str) -> tuple[Member, HttpRecord] | None:
         return self.by_http_kid.get(kid)
+
+    def state_at(self, now: int) -> RegistryState:
+        """The state at `now` (unix seconds)."""
+        if now < self.expires_at:
+            return RegistryState.FRESH
+        in_grace = now < self.expires_at + limits.REGISTRY_GRACE_SECONDS
+        return RegistryState.GRACE if in_grace else RegistryState.EXPIRED
 
     def destinations(self, country: str) -> tuple[Destination, ...]:
         return self.countries.get(country, ())

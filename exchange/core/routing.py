@@ -20,6 +20,8 @@ from exchange.core.names import MemberId
 from exchange.core.registry_view import Basis, MemberStatus, RegistryView
 
 REFERRAL_TYPE: Final = "referral/1"
+EVERY_COUNTRY: Final = "*"
+"""Key of network.json's orphan mandates for what nobody else takes."""
 
 
 class Rule(StrEnum):
@@ -124,7 +126,8 @@ def _named(view: RegistryView, country: str) -> Iterator[tuple[MemberId, Basis, 
     for rule, basis in LADDER:
         members: tuple[MemberId, ...]
         if rule is Rule.NETWORK_ORPHAN_MANDATE:
-            members = view.network.orphan_mandates.get(country, ())
+            mandates = view.network.orphan_mandates
+            members = mandates.get(country, ()) + mandates.get(EVERY_COUNTRY, ())
         else:
             members = tuple(entry.member for entry in listed if entry.basis is basis)
         for member in members:

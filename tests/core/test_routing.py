@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exchange.core.names import MemberId
@@ -121,6 +123,18 @@ def test_what_cannot_be_routed_says_why(country: str | None, choice: str | None,
     assert isinstance(answer, Unroutable)
     assert answer.code == code
     assert answer.sentence.endswith(".")
+
+
+def test_a_mandate_for_every_country_comes_after_the_country_s_own() -> None:
+    own = view()
+    everywhere = {**own.network.orphan_mandates, "*": (MemberId("us-orphans"), MemberId("fr-second"))}
+    wide = replace(own, network=replace(own.network, orphan_mandates=everywhere))
+    routed = route(wide, "JP", "DE", None)
+    assert isinstance(routed, Routed)
+    assert (routed.member, routed.rule) == ("us-orphans", Rule.NETWORK_ORPHAN_MANDATE)
+    own_first = route(wide, "SC", "DE", None)
+    assert isinstance(own_first, Routed)
+    assert [other.member for other in own_first.alternatives] == ["fr-second"]
 
 
 def test_a_suspended_hotline_is_passed_over_and_named() -> None:
