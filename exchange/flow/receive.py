@@ -1,0 +1,250 @@
+"""Receive: one envelope from a mailbox, opened, checked and put on disk in one transaction (T3).
+
+Rules: a message that opens is judged document by document; one that is refused does not take its neighbours
+along. A document that was seen before has no second effect: its receipt goes out again. The first verdict
+stands. What cannot be opened goes to quarantine with its own code and is answered with the one code for
+outsiders. In every case T3 is committed before the mailbox may forget.
+
+Where we die: before T3, nothing happened and the envelope is collected again; between T3 and the
+acknowledgement, it is collected again and every row says seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.core import documents, limits, opening
+from exchange.core.documents import Document, DocumentType, Rules
+from exchange.core.manifest import Entry
+from exchange.core.names import Digest, DocumentId, MemberId
+from exchange.core.opening import OpenedMessage, OpeningCode
+from exchange.core.registry_view import RegistryView
+from exchange.core.schema import Schemas
+from exchange.errors import Invalid, Refused
+from exchange.flow import arrivals, journal
+from exchange.flow.arrivals import Arrivals
+from exchange.flow.bell import Bells
+from exchange.flow.identity import Identity
+from exchange.flow.receipts import Receipts, document_entry, envelope_entry
+from exchange.flow.world import World
+from exchange.store import feed, inbox, manifests, outbox, quarantine, registry_versions
+from exchange.store import journal as journal_rows
+from exchange.store.port import Database, Row, Transaction
+
+ACCEPTED: Final = frozenset(
+    {DocumentType.REFERRAL, DocumentType.OUTCOME, DocumentType.WITHDRAWAL, DocumentType.RECEIPT}
+)
+"""Types that this node takes; the registry says the same of its member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One envelope as a mailbox hands it over; `depositor` is the host's word."""
+
+    jti: DocumentId
+    depositor: MemberId
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One document of an opened message: read, or refused with a code."""
+
+    entry: Entry
+    line: bytes
+    document: Document | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """`seed_for` gives the encryption seed of a kid of ours, or None; `count` a metric of verdicts."""
+
+    db: Database
+    world: World
+    bells: Bells
+    identity: Identity
+    schemas: Schemas
+    rules: Rules
+    arrivals: Arrivals
+    receipts: Receipts
+    registry: Callable[[], RegistryView]
+    seed_for: Callable[[str], bytes | None]
+    count: Callable[[str, str], None]
+
+    async def envelope(self, arrived: Arrived, *, released: bool = False) -> str:
+        """Take one envelope; `received`, or the inner code of why it lies in quarantine."""
+        try:
+            opened = opening.open_message(
+                arrived.envelope,
+                me=self.identity.member,
+                depositor=arrived.depositor,
+                registry=self.registry(),
+                seed_for=self.seed_for,
+                now=int(self.world.now()),
+                released=released,
+            )
+        except Refused as error:
+            await self._unopened(arrived, error.code)
+            self.count("envelope", error.code)
+            self._ring()
+            return error.code
+        judged = [
+            self._judge(opened, entry, line)
+            for entry, line in zip(opened.manifest.documents, opened.lines, strict=True)
+        ]
+        for verdict in await self._t3(opened, judged):
+            self.count(*verdict)
+        self._ring()
+        return "received"
+
+    def _ring(self) -> None:
+        self.bells.deliver.ring()
+        self.bells.journal.ring()
+        self.bells.feed.ring()
+
+    def _judge(self, opened: OpenedMessage, entry: Entry, line: bytes) -> Judged:
+        if entry.type not in ACCEPTED:
+            return Judged(entry, line, None, "type-not-accepted")
+        try:
+            document = documents.read(self.schemas, self.rules, line)
+        except Invalid as error:
+            return Judged(entry, line, None, error.code)
+        said = (document.type, document.id, document.sender, document.recipient)
+        if said != (entry.type, entry.id, opened.sender, self.identity.member):
+            return Judged(entry, line, None, "not-as-manifest")
+        return Judged(entry, line, document, None)
+
+    async def _t3(self, opened: OpenedMessage, judged: Sequence[Judged]) -> list[tuple[str, str]]:
+        """Everything that a message does, in one transaction; (type, verdict) of each new document."""
+        now = self.world.now()
+        async with self.db.transaction() as tx:
+            seen = await inbox.seen(tx, opened.sender, [item.entry.id for item in judged])
+            again = [r for item in judged if (r := _same(item, seen)) is not None]
+            conflicts = [item for item in judged if item.entry.id in seen and _same(item, seen) is None]
+            fresh = [item for item in judged if item.entry.id not in seen]
+            plan = await self.arrivals.plan(tx, [i.document for i in fresh if i.document is not None])
+            codes = {i.entry.id: i.code or plan.refused.get(i.entry.id) for i in fresh}
+            said = [document_entry(item.entry, "id-conflict") for item in conflicts]
+            said += [
+                document_entry(i.entry, codes[i.entry.id])
+                for i in fresh
+                if i.entry.type != DocumentType.RECEIPT
+            ]
+            receipt_id = await self.receipts.send(tx, opened.sender, said)
+            await manifests.add(tx, opened.sender, self.identity.member, opened.jti, opened.jws, now)
+            await inbox.add(tx, [_row(opened, item, codes[item.entry.id], receipt_id, now) for item in fresh])
+            await arrivals.write(tx, plan, now)
+            for item in fresh:
+                if item.document is not None and item.document.type is DocumentType.RECEIPT:
+                    await self.receipts.take(tx, item.document)
+            await outbox.wait_again(tx, sorted({r["receipt_id"] for r in again if r["receipt_id"]}), now)
+            for item in [*conflicts, *(i for i in fresh if codes[i.entry.id] is not None)]:
+                await self._quarantined(tx, opened, item, codes.get(item.entry.id) or "id-conflict", now)
+            await self._held_against(tx, opened, now)
+            await journal_rows.add(tx, [self._journalled(opened, i, codes[i.entry.id]) for i in fresh])
+        return [(item.entry.type, codes[item.entry.id] or "received") for item in fresh]
+
+    async def _held_against(self, tx: Transaction, opened: OpenedMessage, now: float) -> None:
+        """Keep the sender's journal head, and alarm when it or the registry it went by contradicts ours."""
+        mark, registry = opened.manifest.journal, opened.manifest.registry
+        alarms = []
+        if await journal_rows.anchor(tx, opened.sender, mark.log, mark.n, mark.head, now) is not None:
+            alarms.append("journal-contradicts")
+        if await registry_versions.differs(tx, registry.version, registry.sha256):
+            alarms.append("registry-split-view")
+        await feed.add(tx, [feed.NewItem(now, "alarm", member=opened.sender, code=code) for code in alarms])
+
+    async def _quarantined(
+        self, tx: Transaction, opened: OpenedMessage, item: Judged, code: str, now: float
+    ) -> None:
+        entry = item.entry
+        await quarantine.add(
+            tx,
+            quarantine.NewItem(
+                Digest.of(f"{opened.sender} {entry.id} {entry.sha256}".encode()),
+                "document",
+                opened.sender,
+                opened.jti,
+                entry.id,
+                entry.sha256,
+                code,
+                now,
+                item.line,
+            ),
+            limits.QUARANTINE_PER_DEPOSITOR,
+        )
+        alarm = feed.NewItem(
+            now, "alarm", member=opened.sender, document_id=entry.id, code=f"quarantined-{code}"
+        )
+        await feed.add(tx, [alarm])
+
+    async def _unopened(self, arrived: Arrived, code: str) -> None:
+        """T3 of an envelope that does not open: quarantine, receipt, journal."""
+        now = self.world.now()
+        digest = Digest.of(arrived.envelope)
+        item = quarantine.NewItem(
+            Digest.of(f"{arrived.depositor} {arrived.jti} {digest}".encode()),
+            "envelope",
+            arrived.depositor,
+            arrived.jti,
+            None,
+            digest,
+            code,
+            now,
+            arrived.envelope,
+        )
+        async with self.db.transaction() as tx:
+            if not await quarantine.add(tx, item, limits.QUARANTINE_PER_DEPOSITOR):
+                return
+            if code != OpeningCode.SUSPENDED and self.registry().member(arrived.depositor) is not None:
+                await self.receipts.send(tx, arrived.depositor, [envelope_entry(arrived.jti, digest)])
+            alarm = feed.NewItem(now, "alarm", member=arrived.depositor, code=f"quarantined-{code}")
+            await feed.add(tx, [alarm])
+            await journal.write(
+                tx,
+                self.world,
+                "quarantined",
+                message=arrived.jti,
+                sha256=digest,
+                by=arrived.depositor,
+                code=code,
+            )
+
+    def _journalled(self, opened: OpenedMessage, item: Judged, code: str | None) -> tuple[str, bytes]:
+        return journal.entry(
+            self.world,
+            "received" if code is None else "refused",
+            document=item.entry.id,
+            type=item.entry.type,
+            sha256=item.entry.sha256,
+            by=opened.sender,
+            message=opened.jti,
+            code=code,
+        )
+
+
+def _same(item: Judged, seen: dict[str, Row]) -> Row | None:
+    """The row of a document that came before with the same bytes."""
+    row = seen.get(item.entry.id)
+    return row if row is not None and row["digest"] == item.entry.sha256 else None
+
+
+def _row(
+    opened: OpenedMessage, item: Judged, code: str | None, receipt_id: str | None, now: float
+) -> inbox.NewInbound:
+    receipted = item.entry.type != DocumentType.RECEIPT
+    return inbox.NewInbound(
+        opened.sender,
+        item.entry.id,
+        item.entry.sha256,
+        item.entry.type,
+        item.line if code is None else None,
+        opened.jti,
+        now,
+        "received" if code is None else "refused",
+        code,
+        receipt_id if receipted else None,
+    )
