@@ -17,6 +17,7 @@ This module knows no private key, no member and no period of validity.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,8 @@ from exchange.core.registry_view import Jwk
 from exchange.errors import Invalid
 
 ML_KEM_PUBLIC_BYTES = 1184
+KID = re.compile(r"[A-Za-z0-9_-]{43}")
+"""The form of a kid: SHA-256 in base64url."""
 
 
 class Algorithm(StrEnum):

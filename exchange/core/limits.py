@@ -115,5 +115,11 @@ CARD_BYTES: Final = 32 * 1024
 PAGE_ANSWER_BYTES: Final = PAGE_BYTES + 64 * 1024
 """Bytes of a collect's answer: a full page, and the names and times around a hundred envelopes."""
 
+CARD_RETIRED: Final = 64
+"""Retired kids that one key card may name: five years of monthly rotation; older seeds are gone."""
+
+REGISTRATION_BYTES: Final = 256 * 1024
+"""Bytes of a registration: a member's file with many years' keys, a card, a signature by each."""
+
 REGISTRY_FILE_BYTES: Final = 5_000_000
 """Bytes of one file of the registry: 550 members need some 150 kB of targets metadata."""

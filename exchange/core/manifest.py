@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange.core import strict_json
+from exchange.core.jwk import KID
 from exchange.core.limits import MESSAGE_DOCUMENTS
 from exchange.core.names import AnyUuid, Digest, DocumentId, MemberId
 from exchange.core.strict_json import JsonObject, JsonValue
@@ -24,7 +25,6 @@ CLAIMS: Final = frozenset(
     ("v", "jti", "iss", "aud", "aud_kid", "iat", "exp", "documents", "registry", "journal")
 )
 _TYPE = re.compile(r"[a-z]{1,20}/[1-9][0-9]{0,2}")
-_KID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def parse_claims(claims: JsonValue) -> Manifest:
         jti=DocumentId.parse(body["jti"], "manifest.jti"),
         iss=MemberId.parse(body["iss"], "manifest.iss"),
         aud=MemberId.parse(body["aud"], "manifest.aud"),
-        aud_kid=_text(body["aud_kid"], _KID, "manifest.aud_kid"),
+        aud_kid=_text(body["aud_kid"], KID, "manifest.aud_kid"),
         iat=_count(body["iat"], "manifest.iat"),
         exp=_count(body["exp"], "manifest.exp"),
         documents=_entries(body["documents"]),
