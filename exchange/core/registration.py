@@ -7,8 +7,8 @@ rotation is the same, with the member's present file at hand.
 Rules:
 
 * Every key in the file signs, unless the file marks it revoked or its time is over: nobody registers a key
-  that it does not hold. In a rotation every present key signs too, unless revoked or over, and at least
-  one whole signing entry of the present file must be among them.
+  that it does not hold. A rotation keeps every entry of the present file, as evidence, and revives none; at
+  least one of its signing entries, neither revoked nor over, must be among those that sign.
 * Kids are recomputed; no key stands in two places. The card is signed by an entry of the file.
 * An encryption key cannot sign: whether its holder can open is shown by a sealed challenge (`challenge`,
   `answer`, `answered`).
@@ -42,6 +42,7 @@ from exchange.errors import Invalid, Refused
 VERSION: Final = 1
 _MEMBERS: Final = frozenset(("v", "registration", "card"))
 _CHALLENGE_INFO: Final = b"hx-registration challenge\xff"
+_GONE: Final = Revocation(0, "gone", None)
 _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.SHAKE256, AEAD.AES_256_GCM)
 
 
@@ -108,16 +109,27 @@ def check(data: bytes, previous: JsonObject | None = None, now: int = 0) -> Regi
         raise Refused("registration-form", error.message) from None
     if previous is not None and previous.get("id") != member["id"]:
         raise Refused("registration-member", "registration: not the member of the present file")
-    named, over = new.by_kid(), new.over(now) | old.over(now)
-    signers = {**old.by_kid(), **named}
-    by = _signed(signed, signers)
-    if signers.keys() - over - by:
+    named = new.by_kid()
+    _keeps(old, new)
+    by = _signed(signed, named)
+    if named.keys() - new.over(now) - by:
         raise Refused("registration-unsigned", "registration: a key did not sign")
-    if old.signing and not any({r.ed25519["kid"], r.ml_dsa_65["kid"]} <= by for r in old.signing):
+    able = [r for r in old.signing if r.revoked is None and r.exp >= now]
+    if old.signing and not any({r.ed25519["kid"], r.ml_dsa_65["kid"]} <= by for r in able):
         raise Refused("registration-rotation", "registration: no present signing entry signed")
     encryption = _card(card, MemberId(str(member["id"])), new.signing)
     kids = frozenset({*named, encryption["kid"]})
     return Registration(member_file, member, card, encryption, kids, fingerprint(member_file))
+
+
+def _keeps(old: _Keys, new: _Keys) -> None:
+    """Every entry of the present file stands in the new one, and none that is revoked comes back."""
+    entries = {(r.ed25519["kid"], r.ml_dsa_65["kid"]): r.revoked for r in new.signing}
+    https = {r.key["kid"]: r.revoked for r in new.http}
+    kept = [(r.revoked, entries.get((r.ed25519["kid"], r.ml_dsa_65["kid"]), _GONE)) for r in old.signing]
+    kept += [(r.revoked, https.get(r.key["kid"], _GONE)) for r in old.http]
+    if any(now is _GONE or (was is not None and now is None) for was, now in kept):
+        raise Refused("registration-history", "registration: a present key is gone, or no longer revoked")
 
 
 def _signed(signed: bytes, signers: dict[str, Jwk]) -> frozenset[str]:
