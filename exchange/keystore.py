@@ -11,7 +11,7 @@ Rules:
 * Written whole or not at all: a new file, synced, renamed, the directory synced. keys.age is written last and
   makes the keystore exist: if we die before it, `create` simply runs again.
 * Encryption seeds are not kept here: they are rows of the database, sealed to the identity (`seal_seed`).
-  That is one X25519 each (0.1 ms), not the passphrase's scrypt (1.5 s, 500 MB, the GIL held), which runs once.
+  That is one X25519 each (0.1 ms), not the scrypt of a passphrase (1.5 s, 500 MB), which runs once.
 * No error and no repr shows a secret. No secret comes from the environment.
 
 Which key is valid now, the registry says. X25519 at rest is not post-quantum: the files do not travel.
