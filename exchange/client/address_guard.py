@@ -1,8 +1,8 @@
 """Which network addresses we may connect to. Pure: an address in, a reason or None out.
 
-Rules: only public addresses (core/addresses); an IPv4 address in an IPv6 coat (mapped, NAT64, 6to4, Teredo) is
-refused for its coat. `allow` lists networks that the configuration permits all the same; a permitted coat still
-needs a permitted address inside. In development loopback is permitted. What this module refuses to
+Rules: only public addresses (core/addresses); an IPv4 address in an IPv6 coat (mapped, NAT64, 6to4, Teredo)
+is refused for its coat. `allow` lists networks that the configuration permits all the same; a permitted coat
+still needs a permitted address inside. In development loopback is permitted. What this module refuses to
 know: names, ports, who asks.
 """
 

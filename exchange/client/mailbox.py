@@ -124,8 +124,6 @@ class PeerMailbox:
                 now,
                 self._random(limits.NONCE_BYTES),
             )
-            if content_type is not None:
-                headers = {**headers, "Content-Type": content_type}
             return await self._client.request(
                 method, place, headers=headers, body=body, cap=cap, seconds=seconds
             )

@@ -1,10 +1,10 @@
 """One registry of many files: all targets of a version in, a `RegistryView` and what is wrong with them out.
 
 Rules: a key serves one purpose of one member; a file says what its name says; who is named exists. A file or
-entry that breaks a rule is left out and reported: the administrators' tool refuses to publish such a registry,
-a reading node goes on with the others, so that one bad file does not keep a revocation from everybody. Without
-a readable network.json there is no registry. This module knows no signatures of the registry: its bytes are
-verified (TUF) before they come here.
+entry that breaks a rule is left out and reported: the administrators' tool refuses to publish such a
+registry, a reading node goes on with the others, so that one bad file does not keep a revocation from
+everybody. Without a readable network.json there is no registry. This module knows no signatures of the
+registry: its bytes are verified (TUF) before they come here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Built:
 def build_view(
     schemas: Schemas, targets: Mapping[str, bytes], *, version: int, digest: str, expires_at: int
 ) -> Built:
-    """The view of all `targets` by path; raises `Refused` (`registry-network`) without a good network.json."""
+    """The view of all `targets` by path; `Refused` (`registry-network`) without a good network.json."""
     problems: list[Problem] = []
     values: dict[str, Mapping[str, Any]] = {}
     for path, data in targets.items():

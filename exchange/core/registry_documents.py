@@ -1,9 +1,9 @@
 """The registry's files as values: bytes of one target in, a `Member` and the like out, and back.
 
-Rules: a target is `members/<id>.json`, `countries/<CC>.json` or `network.json`, strict JSON of its schema. Every
-`kid` is recomputed, a period of validity has an end after its beginning, a member's id begins with its country.
-`member_to_json` and `member_from_json` are each other's inverse. This module looks at one file at a time:
-what the files say of each other is registry_build's.
+Rules: a target is `members/<id>.json`, `countries/<CC>.json` or `network.json`, strict JSON of its schema.
+Every `kid` is recomputed, a period of validity has an end after its beginning, a member's id begins with its
+country. `member_to_json` and `member_from_json` are each other's inverse. This module looks at one file at a
+time: what the files say of each other is registry_build's.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def read_target(schemas: Schemas, path: str, data: bytes) -> JsonObject:
 
 
 def member_from_json(value: Mapping[str, Any]) -> Member:
-    """A member of a value that its schema accepts; raises `Invalid` (`jwk`, `key-period`, `member-country`)."""
+    """A member of a value that its schema accepts; `Invalid` (`jwk`, `key-period`, `member-country`)."""
     if value["id"][:2].upper() != value["country"]:
         raise Invalid("member-country", "id: does not begin with the member's country")
     return Member(

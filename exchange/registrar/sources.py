@@ -1,0 +1,76 @@
+"""The registry in reviewable form: one JSON file per member and country, and network.json.
+
+Rules: what is added has its schema's form, keys under their own thumbprints, and keeps every key that
+the member had before (evidence must verify in twenty years; a key is revoked, not removed). What the files
+say of each other is checked when all are read for publishing: nothing is published that a reading node
+would leave out. Files are written whole or not at all. This module knows no signatures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from exchange.core.registry_build import build_view
+from exchange.core.registry_documents import NETWORK, keys_of, member_from_json, read_target
+from exchange.core.schema import Schemas
+from exchange.errors import Invalid, Problem, Refused
+from exchange.registrar.files import write_whole
+
+
+def path_of(kind: str, value: Mapping[str, Any]) -> str:
+    """Where a file of `kind` stands, by what it says of itself; raises `Invalid` (`kind`)."""
+    if kind == "member":
+        return f"members/{value.get('id')}.json"
+    if kind == "country":
+        return f"countries/{value.get('country')}.json"
+    if kind == "network":
+        return NETWORK
+    raise Invalid("kind", "kind: not member, country or network")
+
+
+def add(sources: Path, schemas: Schemas, kind: str, value: Mapping[str, Any]) -> Path:
+    """Check one file by itself and write it into `sources`; raises `Invalid` with all its problems."""
+    name = path_of(kind, value)
+    data = json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
+    checked = read_target(schemas, name, data)
+    if kind == "member":
+        _keep_keys(sources / name, schemas, checked)
+    write_whole(sources / name, data)
+    return sources / name
+
+
+def read_all(sources: Path, schemas: Schemas) -> dict[str, bytes]:
+    """All files by target path, fit to be published; raises `Invalid` (`registry-sources`) with problems."""
+    targets = {path.relative_to(sources).as_posix(): path.read_bytes() for path in _files(sources)}
+    try:
+        problems = build_view(schemas, targets, version=0, digest="", expires_at=0).problems
+    except Refused as error:
+        problems = (*error.problems, Problem(NETWORK, error.code, error.message))
+    if problems:
+        raise Invalid(
+            "registry-sources", f"the registry's files: {len(problems)} problems", problems=problems
+        )
+    return targets
+
+
+def _files(sources: Path) -> Iterator[Path]:
+    if (sources / NETWORK).exists():
+        yield sources / NETWORK
+    for folder in ("countries", "members"):
+        yield from sorted((sources / folder).glob("*.json"))
+
+
+def _keep_keys(path: Path, schemas: Schemas, value: Mapping[str, Any]) -> None:
+    new = {key["kid"] for key in keys_of(member_from_json(value))}
+    if not path.exists():
+        return
+    before = member_from_json(read_target(schemas, f"members/{path.name}", path.read_bytes()))
+    if not {key["kid"] for key in keys_of(before)} <= new:
+        raise Invalid(
+            "key-removed",
+            f"{path.name}: keys: a key that the member had is missing",
+            hint="a key is revoked and stays in the file",
+        )
