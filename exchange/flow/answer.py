@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange.core.authority import Leg, outcome_objection, withdrawal_objection
-from exchange.core.documents import Document, DocumentType, Rules, make
+from exchange.core.documents import Document, DocumentType, make
 from exchange.core.outcome import Status
 from exchange.core.referral_state import Turn, after, why_not
 from exchange.core.registry_view import RegistryView
+from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.core.strict_json import JsonObject
 from exchange.core.times import format_time, parse_time

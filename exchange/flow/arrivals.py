@@ -22,9 +22,10 @@ from typing import Any
 
 from exchange.core import urls
 from exchange.core.authority import Leg, outcome_objection, withdrawal_objection
-from exchange.core.documents import Document, DocumentType, Rules, read
+from exchange.core.documents import Document, DocumentType, read
 from exchange.core.outcome import Status
 from exchange.core.referral_state import State, Turn
+from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.core.times import parse_time
 from exchange.flow import timeline

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from exchange.core import hosting, limits, strict_json, urls
-from exchange.core.documents import Document, DocumentType, Rules, make, submission_problems
+from exchange.core.documents import Document, DocumentType, make, submission_problems
 from exchange.core.hosting import Located
 from exchange.core.names import DocumentId, MemberId
 from exchange.core.registry_view import RegistryView
 from exchange.core.routing import Routed, Unroutable, route
+from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.core.strict_json import JsonObject, JsonValue
 from exchange.core.times import format_time

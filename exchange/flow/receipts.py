@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from exchange.core import limits
 from exchange.core.delivery import Outcome, backoff
-from exchange.core.documents import Document, DocumentType, Rules, make
+from exchange.core.documents import Document, DocumentType, make
 from exchange.core.manifest import Entry
 from exchange.core.names import DocumentId, MemberId
 from exchange.core.opening import OUTSIDE_CODE
 from exchange.core.referral_state import Turn
+from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.core.strict_json import JsonObject
 from exchange.core.times import format_time

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange.core import documents, limits, opening
-from exchange.core.documents import Document, DocumentType, Rules
+from exchange.core.documents import Document, DocumentType
 from exchange.core.manifest import Entry
 from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.opening import OpenedMessage, OpeningCode
 from exchange.core.registry_view import RegistryView
+from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.errors import Invalid, Refused
 from exchange.flow import arrivals, journal

@@ -119,6 +119,15 @@ async def attempt_waits_again(tx: Transaction, attempt: str, now: float) -> int:
     )
 
 
+async def bury_receipts(tx: Transaction, moment: float, now: float) -> int:
+    """waiting -> dead for receipts of our own made before `moment`: their message can no longer matter."""
+    return await tx.execute(
+        "UPDATE outbox SET state = 'dead', state_at = ?, dead_code = 'expired' "
+        "WHERE state = 'waiting' AND wants_receipt = 0 AND created_at < ?",
+        (now, moment),
+    )
+
+
 async def retry_dead(tx: Transaction, document_id: str, now: float) -> bool:
     """dead -> waiting, at an operator's word; its 30 days begin anew."""
     changed = await tx.execute(
@@ -137,7 +146,7 @@ async def one(tx: Transaction, document_id: str) -> Row | None:
 async def dead_letters(tx: Transaction, after: str, limit: int) -> Sequence[Row]:
     return await tx.fetch(
         "SELECT document_id, recipient, type, dead_code, state_at, created_at FROM outbox "
-        "WHERE state = 'dead' AND document_id > ? ORDER BY document_id LIMIT ?",
+        "WHERE state = 'dead' AND wants_receipt = 1 AND document_id > ? ORDER BY document_id LIMIT ?",
         (after, limit),
     )
 
@@ -149,6 +158,18 @@ async def older_than(tx: Transaction, moment: float, limit: int) -> Sequence[Row
         "WHERE state IN ('waiting', 'deposited') AND wants_receipt = 1 AND created_at < ? "
         "ORDER BY created_at LIMIT ?",
         (moment, limit),
+    )
+
+
+async def waiting_for_members(tx: Transaction, members: Sequence[str], limit: int) -> Sequence[Row]:
+    """Documents without a receipt for some members."""
+    if not members:
+        return []
+    return await tx.fetch(
+        "SELECT document_id, recipient, type FROM outbox "
+        f"WHERE recipient IN ({marks(len(members))}) AND state IN ('waiting', 'deposited') "
+        "AND wants_receipt = 1 LIMIT ?",
+        (*members, limit),
     )
 
 

@@ -1,0 +1,116 @@
+"""Our encryption keys: made, announced by a key card, rotated, and destroyed.
+
+Rules: a seed and its card are committed together before anybody sees the card. A new key is made every 30
+days; a card is valid for 45. A seed is destroyed 30 days after its card's end, when no message that was
+sealed to it can still be under way; the journal says so. Open seeds live in memory only, sealed ones in the
+database. Serials rise even when the clock was set back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exchange.core import key_card, limits
+from exchange.core.keys import SEED_BYTES, EncryptionKey
+from exchange.flow import journal
+from exchange.flow.bell import Bells
+from exchange.flow.identity import Identity
+from exchange.flow.world import World
+from exchange.store import seeds
+from exchange.store.port import Database
+
+
+class Sealing(Protocol):
+    """What this verb needs of the keystore."""
+
+    def seal_seed(self, seed: bytes) -> bytes: ...
+    def open_seed(self, sealed: bytes) -> bytes: ...
+
+
+@dataclass(slots=True)
+class Cards:
+    """The node's encryption keys. `load` before use."""
+
+    db: Database
+    world: World
+    bells: Bells
+    identity: Identity
+    sealing: Sealing
+    _open: dict[str, bytes] = field(default_factory=dict)
+    _card: bytes = b""
+    _kid: str = ""
+    _serial: int = 0
+    _expires: int = 0
+
+    @property
+    def card(self) -> bytes:
+        """The newest card."""
+        return self._card
+
+    @property
+    def kid(self) -> str:
+        """The kid of the newest key."""
+        return self._kid
+
+    @property
+    def expires(self) -> int:
+        """When the newest card ends, in unix seconds."""
+        return self._expires
+
+    def seed_for(self, kid: str) -> bytes | None:
+        return self._open.get(kid)
+
+    def known_kid(self, kid: str) -> bool:
+        return kid in self._open
+
+    async def load(self) -> None:
+        """Open all seeds that are not destroyed."""
+        async with self.db.reading() as tx:
+            rows = await seeds.every(tx)
+        self._open = {
+            row["kid"]: self.sealing.open_seed(bytes(row["sealed"])) for row in rows if row["sealed"]
+        }
+        if rows:
+            newest = rows[-1]
+            self._card, self._kid = bytes(newest["card"]), newest["kid"]
+            self._serial, self._expires = newest["serial"], int(newest["card_exp"])
+
+    async def tend(self) -> bool:
+        """Rotate when it is time, destroy what is past; whether there is a new card."""
+        now = self.world.now()
+        made = not self._card or now >= self._serial + limits.CARD_ROTATE_SECONDS
+        if made:
+            await self.rotate()
+        async with self.db.reading() as tx:
+            rows = await seeds.every(tx)
+        for row in rows:
+            if row["sealed"] is not None and now > row["card_exp"] + limits.SEED_KEEP_SECONDS:
+                await self._destroy(row["kid"])
+        return made
+
+    async def rotate(self, *, retire: bool = False) -> None:
+        """Make a new key and card; `retire` says that no older key may be sealed to any more."""
+        now = int(self.world.now())
+        seed = self.world.random(SEED_BYTES)
+        key = EncryptionKey.from_seed(seed)
+        serial = max(now, self._serial + 1)
+        retired = sorted(self._open)[-limits.CARD_RETIRED :] if retire else []
+        card = key_card.issue(
+            self.identity.member, self.identity.signing, key.jwk, serial=serial, iat=now, retired=retired
+        )
+        expires = now + limits.CARD_LIFE_SECONDS
+        row = seeds.NewSeed(key.kid, serial, self.sealing.seal_seed(seed), card, now, expires)
+        async with self.db.transaction() as tx:
+            await seeds.add(tx, row)
+            await journal.write(tx, self.world, "key-made", kid=key.kid, serial=serial)
+        self._open[key.kid] = seed
+        self._card, self._kid, self._serial, self._expires = card, key.kid, serial, expires
+        self.bells.journal.ring()
+
+    async def _destroy(self, kid: str) -> None:
+        async with self.db.transaction() as tx:
+            if await seeds.destroy(tx, kid, self.world.now()):
+                await journal.write(tx, self.world, "key-destroyed", kid=kid)
+        self._open.pop(kid, None)
+        self.bells.journal.ring()
