@@ -134,6 +134,11 @@ def authority_of(url: str) -> str:
     return url.split("/")[2]
 
 
+def path_of(url: str) -> str:
+    """The path of a base URL; empty when there is none."""
+    return "/".join(url.split("/")[3:])
+
+
 def is_loopback(host: str) -> bool:
     """True for localhost and loopback addresses; `host` may carry a port, and brackets when it is IPv6."""
     match = _AUTHORITY.fullmatch(host)

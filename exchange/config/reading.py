@@ -9,6 +9,7 @@ It refuses to know environment variables, secrets, and whether a file that is na
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ T = TypeVar("T")
 NAMES: Final = tuple(key.name for key in KEYS)
 ONLY_OWN: Final = ("listen", "authority", "url", "tls_cert", "tls_key", "guests")
 """Keys of [mailbox] that mean nothing when another member hosts the mailbox."""
+LONGEST_SOCKET: Final = 107
+"""Bytes of the path of a Unix socket: Linux takes 108 with the closing zero (unix(7))."""
 
 
 def load(path: Path) -> Config:
@@ -101,6 +104,9 @@ class _Reading:
             ),
             warnings=tuple(self._warnings),
         )
+        if len(os.fsencode(made.member_api.socket)) > LONGEST_SOCKET:
+            told = f"must have at most {LONGEST_SOCKET} bytes with its directory; name a shorter path"
+            self._wrong("member_api.socket", "config-value", told)
         for mirror in made.registry.mirrors:
             self._check_scheme("registry.mirrors", mirror, development)
         if self._problems:
@@ -130,6 +136,10 @@ class _Reading:
             )
         if url is not None:
             self._check_scheme("mailbox.url", url, development)
+            if forms.path_of(url):
+                self._wrong(
+                    "mailbox.url", "config-value", "must have no path: peers sign the path that they call"
+                )
         authority = self._agreed_authority(url, authority)
         if (cert is None) != (key is None):
             lone = "mailbox.tls_cert" if key is None else "mailbox.tls_key"

@@ -128,6 +128,7 @@ def test_an_unknown_key_is_a_mistake_with_a_hint(line: str, told: str) -> None:
         ("mailbox.url", "https://MX.example"),
         ("mailbox.url", "https://mx.example:70000"),
         ("mailbox.url", "https://mx.example\\@evil.example"),
+        ("mailbox.url", "https://mx.example/hx"),
         ("mailbox.authority", "mx.example:70000"),
         ("mailbox.authority", "Mx.example"),
         ("mailbox.listen", "127.0.0.1"),
@@ -138,6 +139,7 @@ def test_an_unknown_key_is_a_mistake_with_a_hint(line: str, told: str) -> None:
         ("mailbox.listen", "mx.example:8443"),
         ("mailbox.guests", ["not a member"]),
         ("member_api.socket", ""),
+        ("member_api.socket", "s" * 100),
         ("outbound.allow", ["10.0.0.1/8"]),
         ("log.format", "xml"),
     ],
@@ -179,7 +181,7 @@ def test_settings_that_do_not_go_together(changes: dict[str, object], mistake: t
     ("changes", "authority", "url"),
     [
         ({"mailbox__url": "https://mx.example:443/"}, "mx.example", "https://mx.example"),
-        ({"mailbox__url": "https://mx.example:8443/hx"}, "mx.example:8443", "https://mx.example:8443/hx"),
+        ({"mailbox__url": "https://mx.example:8443"}, "mx.example:8443", "https://mx.example:8443"),
         ({"mailbox__authority": "mx.example:443"}, "mx.example", "https://mx.example"),
         (
             {"mailbox__url": None, "mailbox__authority": "mx.example:443"},
