@@ -206,7 +206,7 @@ def _check_event(found: Findings, rules: Rules, body: JsonObject, told: int | No
     assessment = inner(body, "assessment")
     check_assessment(found, rules, assessment, "/assessment", told)
     if status == Status.REASSESSED and assessment.get("tier") == BASELINE:
-        found.add("/assessment/tier", "not-allowed", "baseline is not allowed with reassessed")
+        found.add("/assessment/tier", "not-allowed", "not allowed with this status")
     hosting = inner(body, "new_hosting")
     if hosting:
         check_claim(found, hosting, "/new_hosting", None, told)

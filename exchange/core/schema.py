@@ -49,9 +49,9 @@ _CODES: Final = {
     "minimum": ("out-of-range", "smaller than is allowed"),
     "uniqueItems": ("duplicate", "an entry stands twice"),
     "oneOf": ("form", "none of the allowed forms"),
-    None: ("not-allowed", "not allowed beside the other values"),
+    "not": ("not-allowed", "not allowed beside the other values"),
 }
-"""Keyword that failed (None: a schema that is `false`) -> code, sentence."""
+"""Keyword that failed -> code, sentence."""
 
 
 class Schemas:
