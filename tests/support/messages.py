@@ -48,7 +48,7 @@ def document(number: int, size: int = 200) -> bytes:
 
 
 def claims(
-    documents: Sequence[bytes], sender: str = DE, recipient: str = GB, **changes: Any
+    documents: Sequence[bytes], /, sender: str = DE, recipient: str = GB, **changes: Any
 ) -> dict[str, Any]:
     """The claims of an honest manifest, some of them changed; a change to None takes the claim away."""
     honest = {
