@@ -160,6 +160,12 @@ def _listed(
     return Metadata(Targets(version=version, expires=_days(now, TARGETS_DAYS), targets=infos)), True
 
 
+def _has_quorum(root: Root, signers: Sequence[Admin]) -> bool:
+    role = root.roles[Targets.type]
+    offline = {admin.offline.public_key.keyid for admin in signers if admin.offline is not None}
+    return len(offline & set(role.keyids)) >= role.threshold
+
+
 def _signed(
     metadata: Metadata[_Role], root: Root, role: str, signers: Sequence[CryptoSigner | None]
 ) -> bytes:

@@ -1,0 +1,73 @@
+"""The last good copy of the registry on our own disk: what a node starts from and falls back to.
+
+Rules: written only after everything verified, in one file that is replaced whole; the files of the registry
+lie beside it under their hashes, which are checked whenever they are read. What is damaged, or belongs to
+another bootstrap root, counts as absent. Signatures are not verified again: whoever can write here has the
+node. This module knows neither mirrors nor expiry.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from exchange.client.registry_trust import Seen, hashes_of
+from exchange.core import limits, strict_json
+from exchange.core.names import Digest
+from exchange.core.registry_build import Built, build_view
+from exchange.core.schema import Schemas
+from exchange.errors import ExchangeError, Refused
+
+NAME: Final = "last-good.json"
+FILES: Final = "targets"
+_NUMBERS: Final = ("root_version", "timestamp_version", "version", "expires_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What was seen, and the view that was built of it."""
+
+    seen: Seen
+    built: Built
+
+
+def build(directory: Path, schemas: Schemas, seen: Seen) -> Built:
+    """The view of `seen`, all of whose files lie in `directory`; raises `Refused`."""
+    contents: dict[str, bytes] = {}
+    for path, digest in hashes_of(seen.targets).items():
+        try:
+            contents[path] = (directory / FILES / digest).read_bytes()
+        except OSError:
+            raise Refused("registry-file-missing", "a file of the registry is not in the copy") from None
+        if Digest.of(contents[path]) != digest:
+            raise Refused("registry-hash", "a file of the registry in the copy is damaged")
+    return build_view(schemas, contents, version=seen.version, digest=seen.digest, expires_at=seen.expires_at)
+
+
+def keep(directory: Path, bootstrap: Digest, seen: Seen) -> None:
+    """Make `seen` the last good copy; raises OSError."""
+    value: strict_json.JsonObject = {name: getattr(seen, name) for name in _NUMBERS}
+    value |= {"bootstrap": bootstrap, "targets": seen.targets.hex()}
+    beside = directory / f".{NAME}.new"
+    with beside.open("wb") as file:
+        file.write(strict_json.dump(value))
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(directory / NAME)
+
+
+def load(directory: Path, bootstrap: Digest, schemas: Schemas) -> Copy | None:
+    """The last good copy, or None when there is none that fits."""
+    try:
+        data = (directory / NAME).read_bytes()
+        value = strict_json.parse(data, limit=3 * limits.REGISTRY_FILE_BYTES, what=NAME)
+        if not isinstance(value, dict) or value.get("bootstrap") != bootstrap:
+            return None
+        targets = bytes.fromhex(str(value["targets"]))
+        root, timestamp, version, expires = (int(str(value[name])) for name in _NUMBERS)
+        seen = Seen(root, timestamp, version, Digest.of(targets), expires, targets)
+        return Copy(seen, build(directory, schemas, seen))
+    except (OSError, ValueError, KeyError, ExchangeError):
+        return None
