@@ -70,15 +70,22 @@ REFUSED: Final[Mapping[str, int]] = {
 
 INVALID: Final[Mapping[str, int]] = {
     "idempotency-key": 400,
+    "idempotency-key-form": 400,
     "query": 400,
     "cursor": 400,
     "not-found": 404,
+    "referral-unknown": 404,
+    "submission-unknown": 404,
+    "document-unknown": 404,
+    "quarantine-unknown": 404,
+    "token-unknown": 404,
     "idempotency-conflict": 409,
     "state": 409,
+    "submission-not-open": 409,
     "json-size": 413,
-    "too-many-lines": 413,
+    "submission-lines": 413,
 }
-"""Status by code when our user is at fault; besides, `json-...` is 400, `...-unknown` 404, the rest 422."""
+"""Status by code when our own user is at fault; besides, `json-...` is 400 and the rest 422."""
 
 UNAVAILABLE: Final[Mapping[str, int]] = {"quota": 507, "rate": 429}
 """Status by code when nobody is at fault; 503 for a code that is not here."""
@@ -95,7 +102,7 @@ def status_of(error: BaseException) -> int:
     if isinstance(error, Refused):
         return REFUSED.get(error.code, 422)
     if isinstance(error, Invalid):
-        by_form = 400 if error.code.startswith("json-") else 404 if error.code.endswith("-unknown") else 422
+        by_form = 400 if error.code.startswith("json-") else 422
         return INVALID.get(error.code, by_form)
     if isinstance(error, Unavailable):
         return UNAVAILABLE.get(error.code, 503)

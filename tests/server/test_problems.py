@@ -41,6 +41,7 @@ def body(error: BaseException) -> dict[str, object]:
         (Refused("rate", "x"), 429),
         (Invalid("json-depth", "x"), 400),
         (Invalid("referral-unknown", "x"), 404),
+        (Invalid("agency-unknown", "x"), 422),
         (Invalid("idempotency-conflict", "x"), 409),
         (Invalid("time", "x"), 422),
         (Unavailable("database-busy", "x"), 503),
