@@ -74,7 +74,11 @@ class HttpRecord:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member as `members/<id>.json` says it. URLs have no trailing slash."""
+    """One member as `members/<id>.json` says it.
+
+    `mailbox` is the base URL of the host that keeps its mailbox, `card` the whole URL of its key card; neither
+    has a trailing slash.
+    """
 
     id: MemberId
     kind: str

@@ -1,0 +1,307 @@
+"""Nodes in one process on real SQLite files; only the network between them is a fake, and it fails as told.
+
+A fault comes in two forms: *did not happen* (`before`) and *happened, but the answer was lost* (`after`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from support import documents as bodies
+from support.keys import NOW, member, member_keys, registry_view
+
+from exchange.client.answers import Asked, CardAnswer, Collected, EnvelopeState, Page, Waiting
+from exchange.core.delivery import Answer, AnswerKind
+from exchange.core.names import DocumentId, MemberId
+from exchange.core.registry_view import Member, RegistryView
+from exchange.core.times import format_time
+from exchange.errors import Refused, Unavailable
+from exchange.flow import idempotency, journal
+from exchange.flow.answer import Answer as Answering
+from exchange.flow.arrivals import Arrivals
+from exchange.flow.bell import Bells
+from exchange.flow.cards import Cards
+from exchange.flow.collect import Collect, HostedMailbox, OwnMailbox
+from exchange.flow.deliver import Deliver
+from exchange.flow.draft import Claim, Drafting
+from exchange.flow.hosting import Deposited, Hosting
+from exchange.flow.identity import Identity
+from exchange.flow.receipts import Receipts
+from exchange.flow.receive import Receive
+from exchange.flow.submit import Submit
+from exchange.flow.sweep import Sweep
+from exchange.flow.world import World
+from exchange.store import peers
+from exchange.store.migrate import migrate, migrations
+from exchange.store.sqlite import SqliteDatabase, open_sqlite
+
+
+@dataclass
+class Clock:
+    """A clock that moves when it is told to; sleeping moves nothing."""
+
+    now: float = float(NOW)
+
+    def world(self, seed: int) -> World:
+        chance = random.Random(seed)
+
+        async def sleep(seconds: float) -> None:
+            await asyncio.sleep(min(seconds, 0.001))
+
+        return World(lambda: self.now, sleep, chance.randbytes, chance.random)
+
+
+class PlainSealing:
+    """Stands for the keystore, whose age files are tested elsewhere."""
+
+    def seal_seed(self, seed: bytes) -> bytes:
+        return b"sealed:" + seed
+
+    def open_seed(self, sealed: bytes) -> bytes:
+        return sealed.removeprefix(b"sealed:")
+
+
+@dataclass
+class Network:
+    """The hosts by base URL. `faults` are used up in order: (call, "before" or "after")."""
+
+    clock: Clock
+    view: RegistryView
+    hosts: dict[str, TestNode] = field(default_factory=dict)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    wire: list[bytes] = field(default_factory=list)
+
+    def fault(self, call: str, when: str) -> bool:
+        if self.faults and self.faults[0] == (call, when):
+            self.faults.pop(0)
+            return True
+        return False
+
+
+LOST = Answer(AnswerKind.UNREACHABLE, None, "network")
+
+
+@dataclass
+class FakeMailbox:
+    """client.mailbox.PeerMailbox without sockets: calls the hosting flow of the other node."""
+
+    network: Network
+    me: MemberId
+
+    async def _call(self, name: str, work: Any) -> Any:
+        self.network.calls.append(name)
+        if self.network.fault(name, "before"):
+            return LOST
+        try:
+            done = await work()
+        except (Refused, Unavailable) as error:
+            status = {"mailbox-unknown": 404, "id-conflict": 409, "quota": 507, "envelope-unknown": 404}
+            return Answer(AnswerKind.PROBLEM, status.get(error.code, 400), error.code)
+        return LOST if self.network.fault(name, "after") else done
+
+    def _host(self, base: str) -> Hosting:
+        return self.network.hosts[base].hosting
+
+    async def deposit(self, base: str, to: MemberId, jti: DocumentId, envelope: bytes, now: int) -> Answer:
+        self.network.wire.append(envelope)
+
+        async def work() -> Answer:
+            host = self._host(base)
+            done = await host.deposit(host.check_hosted(to), self.me, jti, envelope)
+            return Answer(AnswerKind.OK, 201 if done is Deposited.STORED else 200)
+
+        return await self._call("deposit", work)
+
+    async def ask(self, base: str, to: MemberId, jti: DocumentId, now: int) -> Asked:
+        async def work() -> Asked:
+            try:
+                state = await self._host(base).ask(to, self.me, jti)
+            except Refused:
+                return Asked(Answer(AnswerKind.OK, 404), EnvelopeState.UNKNOWN)
+            return Asked(Answer(AnswerKind.OK, 200), EnvelopeState(state))
+
+        done = await self._call("ask", work)
+        return Asked(done) if isinstance(done, Answer) else done
+
+    async def collect(self, base: str, me: MemberId, after: str, wait: int, now: int) -> Collected:
+        async def work() -> Collected:
+            held = await self._host(base).page(me, after, 0)
+            items = tuple(
+                Waiting(h.position, DocumentId(h.jti), MemberId(h.depositor), int(h.received_at), h.envelope)
+                for h in held.envelopes
+            )
+            return Collected(Answer(AnswerKind.OK, 200), Page(items, held.cursor))
+
+        done = await self._call("collect", work)
+        return Collected(done) if isinstance(done, Answer) else done
+
+    async def acknowledge(self, base: str, me: MemberId, through: str, now: int) -> Answer:
+        async def work() -> Answer:
+            await self._host(base).acknowledge(me, through)
+            return Answer(AnswerKind.OK, 204)
+
+        return await self._call("acknowledge", work)
+
+    async def fetch_card(self, url: str) -> CardAnswer:
+        async def work() -> CardAnswer:
+            for node in self.network.hosts.values():
+                for one in (node, *node.guests):
+                    if url.endswith(f"/{one.me}/card"):
+                        return CardAnswer(Answer(AnswerKind.OK, 200), one.cards.card)
+            return CardAnswer(Answer(AnswerKind.PROBLEM, 404, "card-unknown"))
+
+        done = await self._call("card", work)
+        return CardAnswer(done) if isinstance(done, Answer) else done
+
+
+@dataclass
+class TestNode:
+    """All verbs of one member over one real database."""
+
+    __test__ = False
+
+    me: MemberId
+    network: Network
+    db: SqliteDatabase
+    world: World
+    bells: Bells
+    hosting: Hosting
+    cards: Cards
+    submit: Submit
+    answer: Answering
+    deliver: Deliver
+    receive: Receive
+    collect: Collect
+    sweep: Sweep
+    sequencer: journal.Sequencer
+    guests: list[TestNode] = field(default_factory=list)
+    counted: list[tuple[str, str]] = field(default_factory=list)
+
+    async def send(self, *requests: dict[str, Any], key: str | None = None) -> list[dict[str, Any]]:
+        lines = [json.dumps(request).encode() for request in requests]
+        body = b"\n".join(lines)
+        asked = idempotency.asked("local", key or os.urandom(8).hex(), "POST /v1/referrals", body)
+        answered = await self.submit.submit(lines, asked)
+        return json.loads(answered.body)["submissions"]
+
+    async def say(self, referral: str, status: str, *, key: str | None = None, **fields: Any) -> dict[str, Any]:
+        request = {"status": status, **fields}
+        asked = idempotency.asked("local", key or os.urandom(8).hex(), referral, json.dumps(request).encode())
+        return json.loads((await self.answer.outcome(referral, None, request, asked)).body)
+
+    async def round(self) -> None:
+        """Deliver to all who are due, then collect once."""
+        async with self.db.reading() as tx:
+            due = await peers.due(tx, self.world.now())
+        for peer in due:
+            while await self.deliver.peer(MemberId(peer)):
+                pass
+        await self.collect.run(wait=0)
+        await self.sequencer.number()
+
+    async def rows(self, sql: str, *args: Any) -> list[dict[str, Any]]:
+        async with self.db.reading() as tx:
+            return [dict(row) for row in await tx.fetch(sql, args)]  # type: ignore[call-overload]
+
+    async def close(self) -> None:
+        await self.db.close()
+
+
+def send_body(url: str = "http://192.0.2.17/files/sample.bin", country: str = "NL", **changes: Any) -> dict[str, Any]:
+    """A submission that is valid at NOW of these tests."""
+    observed = format_time(NOW - 1800)
+    return bodies.submission_body(
+        resource={"url": url},
+        hosting=[bodies.hosting_claim(country=country, method="analyst", observed_at=observed)],
+        **changes,
+    )
+
+
+def base_of(name: str) -> str:
+    return f"https://mx.{name}.example"
+
+
+def network_member(name: str, host: str | None = None, **changes: Any) -> Member:
+    where = base_of(host or name)
+    return replace(member(name), mailbox=where, card=f"{where}/v1/members/{name}/card", **changes)
+
+
+async def make_node(
+    network: Network, name: str, path: Path, *, host: TestNode | None = None, seed: int = 0
+) -> TestNode:
+    """A node over the database file `path`, made or opened again; with `host`, its mailbox is there."""
+    world = network.clock.world(seed)
+    db = await open_sqlite(path)
+    await migrate(db, world.now(), migrations("sqlite"))
+    keys = member_keys(name)
+    me = MemberId(name)
+    identity = Identity(me, name[:2].upper(), keys.signing, b"u" * 32)
+    bells, schemas, rules = Bells(), bodies.schemas(), bodies.rules()
+    guests = frozenset(g for g, m in network.view.members.items() if m.mailbox == base_of(name))
+    hosting = Hosting(db, world, bells, guests | {me} if host is None else guests)
+    await hosting.prepare()
+    async with db.transaction() as tx:
+        await journal.ensure_log(tx, world)
+    cards = Cards(db, world, bells, identity, PlainSealing())
+    await cards.load()
+    await cards.tend()
+    registry = lambda: network.view  # noqa: E731
+    mailbox = FakeMailbox(network, me)
+    counted: list[tuple[str, str]] = []
+    drafting = Drafting(world, identity, schemas, rules, registry, lambda _: Claim("NL", "test", None))
+    receive = Receive(
+        db,
+        world,
+        bells,
+        identity,
+        schemas,
+        rules,
+        Arrivals(world, identity, schemas, rules),
+        Receipts(world, identity, schemas, rules),
+        registry,
+        cards.seed_for,
+        lambda kind, verdict: counted.append((kind, verdict)),
+    )
+    source = OwnMailbox(hosting, me) if host is None else HostedMailbox(mailbox, world, me, lambda: base_of(host.me))
+    node = TestNode(
+        me,
+        network,
+        db,
+        world,
+        bells,
+        hosting,
+        cards,
+        Submit(db, world, bells, drafting, lambda state, n: None),
+        Answering(db, world, bells, identity, schemas, rules, registry),
+        Deliver(db, world, bells, identity, registry, lambda _: True, mailbox, lambda result: None),
+        receive,
+        Collect(source, receive.envelope),
+        Sweep(db, world, bells, mailbox, registry),
+        journal.Sequencer(db, world, bells),
+        counted=counted,
+    )
+    if host is None:
+        network.hosts[base_of(name)] = node
+    else:
+        host.guests.append(node)
+    return node
+
+
+def network_of(names: Sequence[str], *, hosted: dict[str, str] | None = None, **view: Any) -> Network:
+    members = [network_member(name, (hosted or {}).get(name)) for name in names]
+    return Network(Clock(), registry_view(*members, **view))
+
+
+async def settle(*nodes: TestNode, rounds: int = 6) -> None:
+    """Let documents, receipts and answers go round until nothing is left to do."""
+    for _ in range(rounds):
+        for node in nodes:
+            await node.round()
