@@ -98,7 +98,8 @@ def open(
 ) -> Keystore:
     """The keystore in `directory`, by the first of: identity file, systemd credentials directory, passphrase.
 
-    Raises `Invalid`: keystore-missing, file-mode, identity-missing, identity, passphrase, keystore.
+    Raises `Invalid`: keystore-missing, keystore-unreadable, file-mode, identity-missing, identity,
+    passphrase, keystore.
     """
     _check_directory(directory)
     if identity_file is not None:
@@ -198,12 +199,14 @@ def _read(path: Path, forbidden: int) -> bytes:
     """The bytes of a secret file, its mode checked on what was opened and not on what a name points to."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if os.fstat(descriptor).st_mode & forbidden:
+                raise Invalid("file-mode", f"{path}: others may read or write it", hint=f"chmod 600 {path}")
+            return file.read()
     except FileNotFoundError:
         raise Invalid("keystore-missing", f"{path}: no such file") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if os.fstat(descriptor).st_mode & forbidden:
-            raise Invalid("file-mode", f"{path}: others may read or write it", hint=f"chmod 600 {path}")
-        return file.read()
+    except OSError as error:
+        raise Invalid("keystore-unreadable", f"{path}: {error.strerror}") from None
 
 
 def _write(path: Path, data: bytes) -> None:
