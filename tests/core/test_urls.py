@@ -73,7 +73,7 @@ ACCEPTED = [
     ("http://[2001:DB8:0:0::17]:80/", "http://[2001:db8::17]/", "2001:db8::17", V6, "2001:db8::17"),
     # ordinary ones
     (
-        "HTTP://Files.Example.COM:80/A#b",
+        "HTTP://F.Example.COM:80/A#b",
         "http://f.example.com/A#b",
         "f.example.com",
         NAME,
