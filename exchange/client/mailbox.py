@@ -1,4 +1,5 @@
-"""Mailboxes of other members, and our own where another member hosts it: the calls of wire.md, signed.
+"""Mailboxes of other members, and our own where another member hosts it: the calls of docs/protocol.md,
+signed.
 
 Rules: every call but card and service is signed by the node's http key over exactly what is sent. Whatever
 comes back is a value: no status, no odd body and no broken network raises. `base` is the URL of the host as

@@ -1,11 +1,12 @@
 """What an answer of a mailbox host means for a delivery, and how long to wait after a failure.
 
-Rules (wire.md, "Requests"): **an HTTP answer never ends a document; it delays the peer.** The verdict is read
-from a table of status and problem code; what the table does not name falls to the row of its class. A 2xx
-(or 1xx, 3xx) that the call does not define is an error, and so is a defined status with another body than
-promised. Waiting doubles up to a ceiling, with full jitter, and honours Retry-After up to that ceiling: a
-host cannot silence us for longer. This module knows no sockets, no clock, no document, and not how often a
-step was tried: "once more" is counted by the caller, whose second failure waits as for `BACK_OFF`.
+Rules (docs/protocol.md, "Requests"): **an HTTP answer never ends a document; it delays the peer.** The
+verdict is read from a table of status and problem code; what the table does not name falls to the row of
+its class. A 2xx (or 1xx, 3xx) that the call does not define is an error, and so is a defined status with
+another body than promised. Waiting doubles up to a ceiling, with full jitter, and honours Retry-After up to
+that ceiling: a host cannot silence us for longer. This module knows no sockets, no clock, no document, and
+not how often a step was tried: "once more" is counted by the caller, whose second failure waits as for
+`BACK_OFF`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 HPKE-9-KE + A256GCM: HPKE(MLKEM768-X25519, SHAKE256, AES-256-GCM), base mode, seals a 32-byte content key
 with `info` below and empty aad; AES-256-GCM seals the message with the encoded protected header as
-AAD. The name of the algorithm is a draft's and may change; wire.md pins its meaning under version 1.
+AAD. The name of the algorithm is a draft's and may change; docs/protocol.md pins its meaning under version 1.
 
 Rules:
 

@@ -1,8 +1,8 @@
 """Public keys as JWK: their exact form, their names, and what they verify.
 
-Three kinds (wire.md, Keys of a member): a signing entry of two halves (Ed25519, RFC 8037 and 9864; ML-DSA-65,
-RFC 9964), an http key (Ed25519, another one) and an encryption key (X-Wing = ML-KEM-768 + X25519, HPKE KEM
-0x647a) that is known by its 32-byte seed.
+Three kinds (docs/protocol.md, Keys of a member): a signing entry of two halves (Ed25519, RFC 8037 and 9864;
+ML-DSA-65, RFC 9964), an http key (Ed25519, another one) and an encryption key (X-Wing = ML-KEM-768 +
+X25519, HPKE KEM 0x647a) that is known by its 32-byte seed.
 
 Rules:
 

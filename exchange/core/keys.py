@@ -1,7 +1,7 @@
 """The private keys of a member: how they are made, written down and used.
 
-Three kinds (wire.md, Keys of a member): a signing entry of two halves (Ed25519 and ML-DSA-65), an http key
-(Ed25519, another one) and an encryption key (X-Wing) that is known by its 32-byte seed.
+Three kinds (docs/protocol.md, Keys of a member): a signing entry of two halves (Ed25519 and ML-DSA-65), an
+http key (Ed25519, another one) and an encryption key (X-Wing) that is known by its 32-byte seed.
 
 Rules:
 

@@ -1,4 +1,4 @@
-"""The manifest: what one signature of a message says about its documents (wire.md).
+"""The manifest: what one signature of a message says about its documents (docs/protocol.md).
 
 Rules: the claims are exactly v, jti, iss, aud, aud_kid, iat, exp, documents, registry and journal, each in
 its strict form; 1 to 100 documents, no id twice. `parse_claims` decides the form alone; who signed, for

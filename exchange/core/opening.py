@@ -1,4 +1,5 @@
-"""Opening a message: the numbered checks of wire.md, from an envelope to documents whose sender is known.
+"""Opening a message: the numbered checks of docs/protocol.md, from an envelope to documents whose sender is
+known.
 
 Each step has its own code for our log (`OpeningCode`); to the outside all are `OUTSIDE_CODE`, so that nobody
 learns by trying which check stopped them.

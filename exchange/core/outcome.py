@@ -168,7 +168,7 @@ RULES: Final[Mapping[Status, StatusRule]] = MappingProxyType(
         ),
     }
 )
-"""Status -> its row (documents.md). A field that is in no row of a status is refused."""
+"""Status -> its row (docs/protocol.md, 4.2). A field that is in no row of a status is refused."""
 
 FIELDS: Final = frozenset(
     {"reason", "new_hosting", "next_holder", "own_case", "agency", "assessment", "corrects"}

@@ -1,7 +1,8 @@
 """Deliver: from the outbox to the mailboxes of peers, one delivery under way per peer.
 
-Rules (wire.md, "Requests"): an answer of a host delays the peer and never ends a document. A document is
-*received* only by a signed receipt, which is not made here. A receipt of our own ends at *deposited*.
+Rules (docs/protocol.md, "Requests"): an answer of a host delays the peer and never ends a document. A
+document is *received* only by a signed receipt, which is not made here. A receipt of our own ends at
+*deposited*.
 
 Where we die: before the deposit, nothing happened; between the deposit and T2, the documents are still
 *waiting*, are packed and deposited again, and the recipient has seen them; after T2, all is on disk.

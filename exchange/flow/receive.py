@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exchange.core import documents, limits, opening
+from exchange.core import documents, opening
 from exchange.core.documents import Document, DocumentType
 from exchange.core.manifest import Entry
-from exchange.core.names import Digest, DocumentId, MemberId
-from exchange.core.opening import OpenedMessage, OpeningCode
+from exchange.core.names import DocumentId, MemberId
+from exchange.core.opening import OpenedMessage
 from exchange.core.registry_view import RegistryView
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
@@ -28,9 +28,10 @@ from exchange.flow import arrivals, journal
 from exchange.flow.arrivals import Arrivals
 from exchange.flow.bell import Bells
 from exchange.flow.identity import Identity
-from exchange.flow.receipts import Receipts, document_entry, envelope_entry
+from exchange.flow.receipts import Receipts, document_entry
+from exchange.flow.refusals import Refusals
 from exchange.flow.world import World
-from exchange.store import feed, inbox, manifests, outbox, quarantine, registry_versions
+from exchange.store import feed, inbox, manifests, outbox, registry_versions
 from exchange.store import journal as journal_rows
 from exchange.store.port import Database, Row, Transaction
 
@@ -71,6 +72,7 @@ class Receive:
     rules: Rules
     arrivals: Arrivals
     receipts: Receipts
+    refusals: Refusals
     registry: Callable[[], RegistryView]
     seed_for: Callable[[str], bytes | None]
     count: Callable[[str, str], None]
@@ -88,7 +90,7 @@ class Receive:
                 released=released,
             )
         except Refused as error:
-            await self._unopened(arrived, error.code)
+            await self.refusals.envelope(arrived.jti, arrived.depositor, arrived.envelope, error.code)
             self.count("envelope", error.code)
             self._ring()
             return error.code
@@ -143,7 +145,8 @@ class Receive:
                     await self.receipts.take(tx, item.document)
             await outbox.wait_again(tx, sorted({r["receipt_id"] for r in again if r["receipt_id"]}), now)
             for item in [*conflicts, *(i for i in fresh if codes[i.entry.id] is not None)]:
-                await self._quarantined(tx, opened, item, codes.get(item.entry.id) or "id-conflict", now)
+                code = codes.get(item.entry.id) or "id-conflict"
+                await self.refusals.document(tx, opened, item.entry, item.line, code)
             await self._held_against(tx, opened, now)
             await journal_rows.add(tx, [self._journalled(opened, i, codes[i.entry.id]) for i in fresh])
         return [(item.entry.type, codes[item.entry.id] or "received") for item in fresh]
@@ -157,62 +160,6 @@ class Receive:
         if await registry_versions.differs(tx, registry.version, registry.sha256):
             alarms.append("registry-split-view")
         await feed.add(tx, [feed.NewItem(now, "alarm", member=opened.sender, code=code) for code in alarms])
-
-    async def _quarantined(
-        self, tx: Transaction, opened: OpenedMessage, item: Judged, code: str, now: float
-    ) -> None:
-        entry = item.entry
-        await quarantine.add(
-            tx,
-            quarantine.NewItem(
-                Digest.of(f"{opened.sender} {entry.id} {entry.sha256}".encode()),
-                "document",
-                opened.sender,
-                opened.jti,
-                entry.id,
-                entry.sha256,
-                code,
-                now,
-                item.line,
-            ),
-            limits.QUARANTINE_PER_DEPOSITOR,
-        )
-        alarm = feed.NewItem(
-            now, "alarm", member=opened.sender, document_id=entry.id, code=f"quarantined-{code}"
-        )
-        await feed.add(tx, [alarm])
-
-    async def _unopened(self, arrived: Arrived, code: str) -> None:
-        """T3 of an envelope that does not open: quarantine, receipt, journal."""
-        now = self.world.now()
-        digest = Digest.of(arrived.envelope)
-        item = quarantine.NewItem(
-            Digest.of(f"{arrived.depositor} {arrived.jti} {digest}".encode()),
-            "envelope",
-            arrived.depositor,
-            arrived.jti,
-            None,
-            digest,
-            code,
-            now,
-            arrived.envelope,
-        )
-        async with self.db.transaction() as tx:
-            if not await quarantine.add(tx, item, limits.QUARANTINE_PER_DEPOSITOR):
-                return
-            if code != OpeningCode.SUSPENDED and self.registry().member(arrived.depositor) is not None:
-                await self.receipts.send(tx, arrived.depositor, [envelope_entry(arrived.jti, digest)])
-            alarm = feed.NewItem(now, "alarm", member=arrived.depositor, code=f"quarantined-{code}")
-            await feed.add(tx, [alarm])
-            await journal.write(
-                tx,
-                self.world,
-                "quarantined",
-                message=arrived.jti,
-                sha256=digest,
-                by=arrived.depositor,
-                code=code,
-            )
 
     def _journalled(self, opened: OpenedMessage, item: Judged, code: str | None) -> tuple[str, bytes]:
         return journal.entry(

@@ -83,6 +83,14 @@ async def due_now(tx: Transaction, member: str) -> None:
     await tx.execute("UPDATE peers SET due_at = 0, failures = 0 WHERE member = ?", (member,))
 
 
+async def due_again(tx: Transaction, error_prefix: str) -> None:
+    """Let peers be tried now that were held back by an error of this kind."""
+    await tx.execute(
+        "UPDATE peers SET due_at = 0, failures = 0 WHERE failures > 0 AND substr(last_error, 1, ?) = ?",
+        (len(error_prefix), error_prefix),
+    )
+
+
 async def keep_card(tx: Transaction, member: str, serial: int, card: bytes) -> None:
     """Keep a card; one with a lower serial than that held is left out."""
     await known(tx, member)

@@ -35,6 +35,7 @@ from exchange.flow.hosting import Deposited, Hosting
 from exchange.flow.identity import Identity
 from exchange.flow.receipts import Receipts
 from exchange.flow.receive import Receive
+from exchange.flow.refusals import Refusals
 from exchange.flow.submit import Submit
 from exchange.flow.sweep import Sweep
 from exchange.flow.world import World
@@ -257,6 +258,7 @@ async def make_node(
     mailbox = FakeMailbox(network, me)
     counted: list[tuple[str, str]] = []
     drafting = Drafting(world, identity, schemas, rules, registry, lambda _: Claim("NL", "test", None))
+    receipts = Receipts(world, identity, schemas, rules)
     receive = Receive(
         db,
         world,
@@ -265,7 +267,8 @@ async def make_node(
         schemas,
         rules,
         Arrivals(world, identity, schemas, rules),
-        Receipts(world, identity, schemas, rules),
+        receipts,
+        Refusals(db, world, receipts, registry),
         registry,
         cards.seed_for,
         lambda kind, verdict: counted.append((kind, verdict)),

@@ -1,0 +1,135 @@
+"""Refresh: what the node knows of the network, and what follows when that changes.
+
+Rules: what was known last is known at once after a start, and stays when no mirror answers or what it shows
+is refused. While the registry is fresh, or for seven days after its expiry, we send to the members that we
+know; after that we send to nobody and say so; we go on receiving. A change lets what had no destination
+find one, lets peers that were held back be tried again, and releases what lies in quarantine for a member
+that is active again. One version with two contents is a split view: people are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from exchange.client.registry import Known
+from exchange.core.names import DocumentId, MemberId
+from exchange.core.opening import OpeningCode
+from exchange.core.registry_view import MemberStatus, RegistryState, RegistryView
+from exchange.errors import ExchangeError, Unavailable
+from exchange.flow import journal
+from exchange.flow.bell import Bells
+from exchange.flow.receive import Arrived
+from exchange.flow.world import World
+from exchange.store import feed, peers, quarantine, registry_versions
+from exchange.store.port import Database
+
+
+class Source(Protocol):
+    """What this verb needs of client.registry.Registry."""
+
+    async def last_good(self, now: int) -> Known | None: ...
+    async def refresh(self, now: int) -> Known: ...
+
+
+@dataclass(slots=True)
+class Watch:
+    """The registry of this moment, for everybody in the node who asks."""
+
+    db: Database
+    world: World
+    bells: Bells
+    source: Source
+    known: Known | None = None
+    failed: str | None = None
+
+    def view(self) -> RegistryView:
+        """The view; raises `Unavailable` before a first registry was had."""
+        if self.known is None:
+            raise Unavailable(
+                "registry-missing",
+                "no registry is known yet",
+                hint="check [registry] mirrors, and that one of them answers",
+            )
+        return self.known.view
+
+    def state(self) -> RegistryState | None:
+        """How old the view is now; None when there is none."""
+        return None if self.known is None else self.known.view.state_at(int(self.world.now()))
+
+    def may_send(self, _member: MemberId) -> bool:
+        """Whether the registry's age allows sending; whom we know is a question of the view."""
+        return self.state() in (RegistryState.FRESH, RegistryState.GRACE)
+
+    async def load(self) -> None:
+        """Know again what was known before the last stop."""
+        self.known = await self.source.last_good(int(self.world.now()))
+
+    async def refresh(self) -> bool:
+        """Look at the mirrors once; whether the registry has changed. A failure is kept in `failed`."""
+        try:
+            known = await self.source.refresh(int(self.world.now()))
+        except ExchangeError as error:
+            told, self.failed = self.failed, error.code
+            if told != error.code:
+                await self._tell("registry-" + error.code.removeprefix("registry-"))
+            raise
+        changed = self.known is None or known.changed
+        self.known, self.failed = known, None
+        if changed:
+            view = known.view
+            async with self.db.transaction() as tx:
+                split = await registry_versions.differs(tx, view.version, view.digest)
+                await registry_versions.keep(tx, view.version, view.digest, self.world.now())
+                await journal.write(tx, self.world, "registry", version=view.version, sha256=view.digest)
+            if split or known.split:
+                await self._tell("registry-split-view")
+            self.bells.journal.ring()
+        return changed
+
+    async def _tell(self, code: str) -> None:
+        async with self.db.transaction() as tx:
+            await feed.add(tx, [feed.NewItem(self.world.now(), "alarm", code=code)])
+        self.bells.feed.ring()
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What a changed registry sets free. `receive` takes one envelope as released."""
+
+    db: Database
+    world: World
+    bells: Bells
+    registry: Callable[[], RegistryView]
+    retry_unroutable: Callable[[], Awaitable[int]]
+    receive: Callable[[Arrived], Awaitable[str]]
+
+    async def of_change(self) -> None:
+        await self.retry_unroutable()
+        async with self.db.transaction() as tx:
+            await peers.due_again(tx, "member-")
+        await self._release()
+        self.bells.deliver.ring()
+
+    async def _release(self) -> None:
+        """Take envelopes of members that are active again out of quarantine."""
+        async with self.db.reading() as tx:
+            held = await quarantine.depositors(tx, OpeningCode.SUSPENDED.value)
+        for depositor in held:
+            member = self.registry().member(depositor)
+            if member is None or member.status is not MemberStatus.ACTIVE:
+                continue
+            async with self.db.reading() as tx:
+                rows = await quarantine.of_depositor(tx, depositor, OpeningCode.SUSPENDED.value)
+            for row in rows:
+                await self.release(row["id"], row["jti"], depositor, row["data"])
+
+    async def release(self, item: str, jti: str, depositor: str, data: bytes | None) -> str:
+        """Receive one envelope out of quarantine; its verdict."""
+        if data is None:
+            return "not-kept"
+        verdict = await self.receive(Arrived(DocumentId(jti), MemberId(depositor), bytes(data)))
+        async with self.db.transaction() as tx:
+            await quarantine.released(tx, item, self.world.now())
+        return verdict

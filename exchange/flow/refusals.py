@@ -1,0 +1,81 @@
+"""Refusals: what is not taken lies in quarantine with the code of why, and people are told.
+
+Rules: an envelope that cannot be opened is answered with the one code for outsiders, if the registry knows
+who deposited it; one of a suspended member is kept and not answered, because it may be released. A refused
+document is answered in its message's receipt, which is not made here. Quarantine is capped per depositor.
+The same thing refused twice is one item and one answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exchange.core import limits
+from exchange.core.manifest import Entry
+from exchange.core.names import Digest, DocumentId, MemberId
+from exchange.core.opening import OpenedMessage, OpeningCode
+from exchange.core.registry_view import RegistryView
+from exchange.flow import journal
+from exchange.flow.receipts import Receipts, envelope_entry
+from exchange.flow.world import World
+from exchange.store import feed, quarantine
+from exchange.store.port import Database, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """`envelope` is a transaction of its own (T3 of what does not open); `document` is part of its
+    message's.
+    """
+
+    db: Database
+    world: World
+    receipts: Receipts
+    registry: Callable[[], RegistryView]
+
+    async def envelope(self, jti: DocumentId, depositor: MemberId, data: bytes, code: str) -> None:
+        """Keep an envelope that does not open; answer it; write it down."""
+        now = self.world.now()
+        digest = Digest.of(data)
+        item = quarantine.NewItem(
+            _id(depositor, jti, digest), "envelope", depositor, jti, None, digest, code, now, data
+        )
+        async with self.db.transaction() as tx:
+            if not await quarantine.add(tx, item, limits.QUARANTINE_PER_DEPOSITOR):
+                return
+            if code != OpeningCode.SUSPENDED and self.registry().member(depositor) is not None:
+                await self.receipts.send(tx, depositor, [envelope_entry(jti, digest)])
+            await self._tell(tx, depositor, None, code)
+            await journal.write(
+                tx, self.world, "quarantined", message=jti, sha256=digest, by=depositor, code=code
+            )
+
+    async def document(
+        self, tx: Transaction, opened: OpenedMessage, entry: Entry, line: bytes, code: str
+    ) -> None:
+        """Keep a refused document of a message that opened."""
+        item = quarantine.NewItem(
+            _id(opened.sender, entry.id, entry.sha256),
+            "document",
+            opened.sender,
+            opened.jti,
+            entry.id,
+            entry.sha256,
+            code,
+            self.world.now(),
+            line,
+        )
+        if await quarantine.add(tx, item, limits.QUARANTINE_PER_DEPOSITOR):
+            await self._tell(tx, opened.sender, entry.id, code)
+
+    async def _tell(self, tx: Transaction, member: str, document_id: str | None, code: str) -> None:
+        alarm = feed.NewItem(
+            self.world.now(), "alarm", member=member, document_id=document_id, code=f"quarantined-{code}"
+        )
+        await feed.add(tx, [alarm])
+
+
+def _id(sender: str, what: str, digest: str) -> str:
+    """The same for the same thing, so that it is kept once."""
+    return Digest.of(f"{sender} {what} {digest}".encode())
