@@ -121,6 +121,18 @@ async def test_a_dead_mirror_leaves_the_last_good_copy(tmp_path: Path, office: O
     assert kept.view == view
 
 
+async def test_a_mirror_on_the_network_that_is_dead_or_private_is_no_answer(
+    tmp_path: Path, office: Office
+) -> None:
+    guard = AddressGuard.of((), development=True)
+    async with GuardedClient(guard, development=True) as client:
+        for mirror in ("http://127.0.0.1:1", "https://10.0.0.1", "https://user@mirror.example"):
+            registry = Registry(tmp_path / "node", office.root, [mirror], schemas(), client)
+            with pytest.raises(Unavailable) as error:
+                await registry.refresh(NOW)
+            assert error.value.code == "registry-mirror"
+
+
 async def test_a_mirror_on_the_network_needs_a_client(tmp_path: Path, office: Office) -> None:
     with pytest.raises(Unavailable):
         await reader(tmp_path, office, "https://mirror.example").refresh(NOW)
