@@ -76,8 +76,8 @@ class HttpRecord:
 class Member:
     """One member as `members/<id>.json` says it.
 
-    `mailbox` is the base URL of the host that keeps its mailbox, `card` the whole URL of its key card; neither
-    has a trailing slash.
+    `mailbox` is the base URL of the host that keeps its mailbox, `card` the whole URL of its key card;
+    neither has a trailing slash.
     """
 
     id: MemberId
