@@ -1,1 +1,1 @@
-"""The command line: one module per group of commands."""
+"""The command `hotline-exchange`: one module per group of commands. It talks to the running node."""

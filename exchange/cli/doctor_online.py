@@ -1,0 +1,160 @@
+"""What `doctor` sees beyond this machine's files: the node itself, the registry's mirrors, the mailbox's host.
+
+Rules: nothing changes; the registry is looked at in a directory that is thrown away, so that a wrong mirror
+cannot spoil what the node knows. What cannot be reached is told and ends nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from exchange.cli.connection import Node, connected
+from exchange.cli.findings import Finding, bad, warning, well
+from exchange.cli.node_state import readiness
+from exchange.client.address_guard import AddressGuard
+from exchange.client.guarded import GuardedClient
+from exchange.client.mailbox import PeerMailbox
+from exchange.client.registry import Known, Registry
+from exchange.config import Config
+from exchange.core import limits
+from exchange.core.keys import HttpKey
+from exchange.core.registry_view import RegistryState
+from exchange.core.schema import Schemas
+from exchange.core.times import parse_time
+from exchange.errors import ExchangeError, Invalid, Unavailable
+from exchange.resources import schema_documents
+
+SOON: Final = 3 * 86400
+"""Seconds before the registry's expiry from which an administrator should be asked."""
+
+
+async def checks(config: Config, now: int) -> list[Finding]:
+    found, running = await _node(config, now)
+    if not running:
+        found += _ports(config)
+    guard = AddressGuard.of([str(net) for net in config.outbound.allow], development=config.development)
+    async with GuardedClient(guard, development=config.development) as client:
+        try:
+            known = await _look(config, client, now)
+        except ExchangeError as error:
+            hint = error.hint or "is the mirror right, and does this machine reach it?"
+            return [*found, bad("registry", f"{error.message} ({error.code})", hint)]
+        except OSError:
+            return [*found, bad("registry", "no root file to begin with", "ask an administrator for it")]
+        return [*found, *_registry(config, known, now), *await _clock(config, client, known)]
+
+
+async def _node(config: Config, now: int) -> tuple[list[Finding], bool]:
+    try:
+        async with connected(config) as node:
+            said = await readiness(node)
+            cards = await _card(node, now)
+    except Unavailable as error:
+        return [warning("node", f"{error.message} ({error.code})", error.hint or "")], False
+    except ExchangeError as error:
+        return [bad("node", f"{error.message} ({error.code})", error.hint or "look at its log")], True
+    if said["ready"]:
+        return [well("node", "runs and is ready"), *cards], True
+    reasons = [
+        bad("node", f"{each['sentence']} ({each['code']})", "it mends itself, or the log says more")
+        for each in said.get("reasons", ())
+    ]
+    return [*reasons, *cards], True
+
+
+async def _card(node: Node, now: int) -> list[Finding]:
+    try:
+        card = _card_of(await node.get("/v1/keys"))
+    except ExchangeError:
+        return []
+    expires = card.get("expires_at", card.get("exp"))
+    if not isinstance(expires, int | float | str):
+        return []
+    left = (parse_time(expires, "card") if isinstance(expires, str) else int(expires)) - now
+    if left < limits.CARD_LIFE_SECONDS - limits.CARD_ROTATE_SECONDS - 86400:
+        return [bad("key card", f"ends in {left // 86400} days", "hotline-exchange keys rotate")]
+    return [well("key card", f"good for {left // 86400} more days")]
+
+
+def _card_of(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    card = said.get("card", said.get("encryption", said))
+    return card if isinstance(card, Mapping) else said
+
+
+def _ports(config: Config) -> list[Finding]:
+    """Whether the node could listen where it is to; only asked while it does not run."""
+    found = []
+    for name, listen in (("mailbox", config.mailbox.listen), ("member API", config.member_api.listen)):
+        if listen is None or listen.port == 0:
+            continue
+        family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((listen.host, listen.port))
+            except OSError as error:
+                told = f"{listen}: {(error.strerror or 'cannot be bound').lower()}"
+                found.append(bad("ports", f"{name} at {told}", "another program has it, or it is not ours"))
+            else:
+                found.append(well("ports", f"{listen} is free for the {name}"))
+    return found
+
+
+async def _look(config: Config, client: GuardedClient, now: int) -> Known:
+    bootstrap = config.registry.bootstrap.read_bytes()
+    with tempfile.TemporaryDirectory() as place:
+        schemas = Schemas(schema_documents())
+        registry = Registry(Path(place), bootstrap, config.registry.mirrors, schemas, client)
+        return await registry.refresh(now)
+
+
+def _registry(config: Config, known: Known, now: int) -> list[Finding]:
+    found = []
+    left = known.view.expires_at - now
+    if known.state is not RegistryState.FRESH:
+        found.append(bad("registry", "has expired", "an administrator has to renew it"))
+    elif left < SOON:
+        found.append(
+            warning("registry", f"expires in {left // 3600} hours", "ask an administrator to renew it")
+        )
+    else:
+        found.append(well("registry", f"version {known.view.version}, good for {left // 86400} more days"))
+    for report in known.mirrors:
+        if report.code is not None:
+            found.append(warning("registry", f"{report.mirror}: {report.code}", "is this mirror still right?"))
+    member = known.view.member(config.member)
+    if member is None:
+        hint = "send the registration request to an administrator; see hotline-exchange init"
+        found.append(bad("membership", f"{config.member} is not in the registry", hint))
+    elif member.status.value != "active":
+        found.append(warning("membership", f"{config.member} is {member.status.value}", "ask an administrator"))
+    else:
+        found.append(well("membership", f"{config.member} is active"))
+    return found
+
+
+async def _clock(config: Config, client: GuardedClient, known: Known) -> list[Finding]:
+    """Our clock against that of the host of our mailbox, when another member has it or a proxy is before it."""
+    member = known.view.member(config.member)
+    if member is None:
+        return []
+    before = time.time()
+    said = await PeerMailbox(client, HttpKey.generate(), lambda count: b"\0" * count).service(member.mailbox)
+    if said.facts is None:
+        hint = "does the node run, and does its proxy lead to it?"
+        return [warning("mailbox", f"{member.mailbox} did not answer", hint)]
+    found = [well("mailbox", f"{member.mailbox} answers")]
+    try:
+        theirs = said.facts.get("time")
+        then = parse_time(theirs, "time") if isinstance(theirs, str) else int(str(theirs))
+    except (Invalid, ValueError):
+        return found
+    away = round(then - (before + time.time()) / 2)
+    if abs(away) > limits.CLOCK_SKEW_SECONDS:
+        return [*found, bad("clock", f"{abs(away)} s away from the mailbox's host", "set the clock (NTP)")]
+    return [*found, well("clock", "agrees with the mailbox's host")]
