@@ -110,3 +110,16 @@ def registry_view(
         network=network or Network("test", {}, frozenset(), ("deputy", "orphan_mandate")),
         by_http_kid={record.key["kid"]: (one, record) for one in members for record in one.http},
     )
+
+
+def published(name: str) -> dict[str, Any]:
+    """A member's keys as other programs are given them: per role the seed (hex) and the public JWK."""
+    made = member_keys(name)
+    ed25519, ml_dsa_65 = made.signing.entry
+    keys = {
+        "ed25519": (ed25519, "ed25519 1"),
+        "ml_dsa_65": (ml_dsa_65, "ml-dsa-65 1"),
+        "http": (made.http.jwk, "http 1"),
+        "encryption": (made.encryption.jwk, "encryption 1"),
+    }
+    return {role: {"seed": seed(name, of).hex(), "jwk": dict(jwk)} for role, (jwk, of) in keys.items()}

@@ -18,7 +18,7 @@ import test_jws
 import test_key_card
 import test_opening
 import test_request_signature
-from support.keys import EXP, NBF, NOW, member_keys, seed
+from support.keys import EXP, NBF, NOW, member_keys, published
 from support.messages import DE, FR, GB, compact, document, new_id, sealed
 
 from exchange.core import envelope, journal_chain
@@ -56,7 +56,7 @@ def keys() -> dict[str, Any]:
         "now": NOW,
         "nbf": NBF,
         "exp": EXP,
-        "members": {name: of_member(name) for name in (DE, GB, FR)},
+        "members": {name: published(name) for name in (DE, GB, FR)},
         "cases": jwks(),
     }
 
@@ -82,23 +82,6 @@ def jwks() -> list[dict[str, Any]]:
         ("no ML-KEM key", "HPKE-9-KE", bad, "jwk"),
     ]
     return [case(name, expect, alg=alg, jwk=jwk) for name, alg, jwk, expect in table]
-
-
-def of_member(name: str) -> dict[str, Any]:
-    made = member_keys(name)
-    roles = {
-        "ed25519": made.signing.entry[0],
-        "ml_dsa_65": made.signing.entry[1],
-        "http": made.http.jwk,
-        "encryption": made.encryption.jwk,
-    }
-    seeds = {
-        "ed25519": "ed25519 1",
-        "ml_dsa_65": "ml-dsa-65 1",
-        "http": "http 1",
-        "encryption": "encryption 1",
-    }
-    return {role: {"seed": seed(name, seeds[role]).hex(), "jwk": dict(jwk)} for role, jwk in roles.items()}
 
 
 def case(name: str, expect: str, **fields: Any) -> dict[str, Any]:
