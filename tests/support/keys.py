@@ -63,9 +63,8 @@ def member_keys(name: str, generation: str = "1") -> MemberKeys:
 
 def signing_record(keys: SigningKeys, **changes: Any) -> SigningRecord:
     ed25519, ml_dsa_65 = keys.entry
-    return SigningRecord(
-        **({"ed25519": ed25519, "ml_dsa_65": ml_dsa_65, "nbf": NBF, "exp": EXP, "revoked": None} | changes)
-    )
+    fields: dict[str, Any] = {"ed25519": ed25519, "ml_dsa_65": ml_dsa_65, "nbf": NBF, "exp": EXP}
+    return SigningRecord(**(fields | {"revoked": None} | changes))
 
 
 def member(name: str, **changes: Any) -> Member:
