@@ -13,6 +13,8 @@ from typing import Protocol
 
 from exchange.core import key_card, limits
 from exchange.core.keys import SEED_BYTES, EncryptionKey
+from exchange.core.registry_view import SigningRecord
+from exchange.errors import Refused
 from exchange.flow import journal
 from exchange.flow.bell import Bells
 from exchange.flow.identity import Identity
@@ -79,7 +81,7 @@ class Cards:
     async def tend(self) -> bool:
         """Rotate when it is time, destroy what is past; whether there is a new card."""
         now = self.world.now()
-        made = not self._card or now >= self._serial + limits.CARD_ROTATE_SECONDS
+        made = not self._signed_by_us() or now >= self._serial + limits.CARD_ROTATE_SECONDS
         if made:
             await self.rotate()
         async with self.db.reading() as tx:
@@ -88,6 +90,18 @@ class Cards:
             if row["sealed"] is not None and now > row["card_exp"] + limits.SEED_KEEP_SECONDS:
                 await self._destroy(row["kid"])
         return made
+
+    def _signed_by_us(self) -> bool:
+        """Whether the newest card is signed by the entry that we sign with now: peers drop it when a key
+        goes.
+        """
+        ed25519, ml_dsa_65 = self.identity.signing.entry
+        entry = SigningRecord(ed25519, ml_dsa_65, 0, self._expires, None)
+        try:
+            key_card.parse(self._card, self.identity.member, [entry])
+        except Refused:
+            return False
+        return True
 
     async def rotate(self, *, retire: bool = False) -> None:
         """Make a new key and card; `retire` says that no older key may be sealed to any more."""

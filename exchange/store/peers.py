@@ -32,14 +32,21 @@ async def due(tx: Transaction, now: float) -> Sequence[str]:
     return [row["member"] for row in rows]
 
 
-async def next_due(tx: Transaction) -> float | None:
-    """When the next peer is due for whom something waits."""
+async def next_due(tx: Transaction, now: float) -> float | None:
+    """When the next peer is due that is not due yet, and for whom something waits."""
     row = await fetch_one(
         tx,
-        "SELECT min(due_at) AS moment FROM peers WHERE EXISTS "
+        "SELECT min(due_at) AS moment FROM peers WHERE due_at > ? AND EXISTS "
         "(SELECT 1 FROM outbox WHERE outbox.recipient = peers.member AND outbox.state = 'waiting')",
+        (now,),
     )
     return None if row is None else row["moment"]
+
+
+async def backing_off(tx: Transaction, now: float) -> int:
+    """How many peers are not tried before some later time."""
+    row = await fetch_one(tx, "SELECT count(*) AS count FROM peers WHERE due_at > ?", (now,))
+    return 0 if row is None else int(row["count"])
 
 
 async def one(tx: Transaction, member: str) -> Row | None:

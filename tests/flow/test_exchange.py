@@ -24,7 +24,8 @@ async def test_a_referral_reaches_the_member_of_the_hosting_country_and_is_recei
     assert await states(a) == ["received"]
     assert await states(b) == ["received"]
     [row] = await a.rows("SELECT state, receipt_id FROM outbox WHERE wants_receipt = 1")
-    assert row["state"] == "received" and row["receipt_id"]
+    assert row["state"] == "received"
+    assert row["receipt_id"]
     [kept] = await b.rows("SELECT data FROM inbox WHERE type = 'referral/1'")
     [sent] = await a.rows("SELECT data FROM outbox WHERE type = 'referral/1'")
     assert kept["data"] == sent["data"]
@@ -52,7 +53,9 @@ async def test_answers_come_back_and_both_ends_agree(pair: Pair) -> None:
 async def test_one_url_from_two_referrers_is_one_case_and_both_hear_every_event(pair: Pair) -> None:
     a, b = pair
     said = await a.send(
-        send_body("http://192.0.2.17/a#x"), send_body("https://192.0.2.17/a"), send_body("http://192.0.2.17/b")
+        send_body("http://192.0.2.17/a#x"),
+        send_body("https://192.0.2.17/a"),
+        send_body("http://192.0.2.17/b"),
     )
     await settle(a, b)
     assert len(await b.rows("SELECT id FROM cases")) == 2
@@ -90,7 +93,8 @@ async def test_an_event_out_of_place_is_refused_with_what_is_possible(pair: Pair
     await b.say(said["referral"], "removed")
     with pytest.raises(Invalid) as error:
         await b.say(said["referral"], "accepted", own_case="x")
-    assert error.value.code == "state" and "reappeared" in error.value.message
+    assert error.value.code == "state"
+    assert "reappeared" in error.value.message
 
 
 async def test_content_that_reappears_opens_the_referral_again(pair: Pair) -> None:

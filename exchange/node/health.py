@@ -1,0 +1,97 @@
+"""How a node is: why it is not ready, and its gauges.
+
+Rules: ready means that it can take, deliver and receive referrals now. Each reason has a code and a
+sentence that says what to do; none names a peer's key or a URL. Gauges are read from the database when they
+are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.core.registry_view import MemberStatus, RegistryState
+from exchange.node.loops import Loop
+from exchange.node.parts import Parts
+from exchange.store import outbox, peers
+
+DAY: Final = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason why a node is not ready."""
+
+    code: str
+    sentence: str
+
+
+class Health:
+    """`loops` are those of the node."""
+
+    def __init__(self, parts: Parts, loops: Sequence[Loop]) -> None:
+        self._parts = parts
+        self._loops = loops
+
+    def reasons(self) -> list[Reason]:
+        """Why the node is not ready; empty when it is."""
+        return [*self._of_registry(), *self._of_card(), *self._of_loops()]
+
+    def _of_registry(self) -> list[Reason]:
+        watch = self._parts.watch
+        state = watch.state()
+        if state is None:
+            return [
+                Reason(
+                    "registry-missing", "No registry is known yet: check [registry] mirrors and bootstrap."
+                )
+            ]
+        found = []
+        if state is not RegistryState.FRESH:
+            what = "we send to nobody" if state is RegistryState.EXPIRED else "sending ends within 7 days"
+            found.append(
+                Reason("registry-expired", f"The registry has expired and {what}: tell its administrators.")
+            )
+        me = watch.view().member(self._parts.identity.member)
+        if me is None:
+            found.append(Reason("not-registered", "The registry does not know this member yet."))
+        elif me.status is not MemberStatus.ACTIVE:
+            found.append(Reason("not-active", f"The registry says that this member is {me.status.value}."))
+        elif self._parts.mailbox_key not in {record.key["kid"] for record in me.http}:
+            found.append(
+                Reason("key-not-registered", "The registry does not have the http key of this node.")
+            )
+        return found
+
+    def _of_card(self) -> list[Reason]:
+        if self._parts.cards.expires > self._parts.world.now():
+            return []
+        return [
+            Reason("card-expired", "Our key card has expired, so nobody can write to us: check the clock.")
+        ]
+
+    def _of_loops(self) -> list[Reason]:
+        return [
+            Reason(f"{loop.name}-failing", f"The {loop.name} loop fails ({loop.failed}); it goes on trying.")
+            for loop in self._loops
+            if loop.failed is not None
+        ]
+
+    async def metrics(self) -> bytes:
+        """All figures, the gauges freshly read."""
+        parts, metrics = self._parts, self._parts.metrics
+        now = parts.world.now()
+        async with parts.db.reading() as tx:
+            counts = await outbox.counts(tx)
+            oldest = await outbox.oldest_waiting(tx)
+            held_back = await peers.backing_off(tx, now)
+        for state in ("waiting", "deposited", "received", "dead"):
+            metrics.outbox_documents.labels(state).set(counts.get(state, 0))
+        metrics.oldest_waiting_seconds.set(0 if oldest is None else now - oldest)
+        metrics.peers_backing_off.set(held_back)
+        metrics.card_expires_seconds.set(parts.cards.expires - now)
+        if parts.watch.known is not None:
+            metrics.registry_version.set(parts.watch.known.view.version)
+            metrics.registry_expires_seconds.set(parts.watch.known.view.expires_at - now)
+        return metrics.render()
