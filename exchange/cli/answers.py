@@ -23,7 +23,7 @@ from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.outcome import Reason, Status
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
-from exchange.core.strict_json import JsonObject
+from exchange.core.strict_json import JsonObject, JsonValue
 from exchange.core.times import format_time
 from exchange.errors import Invalid
 from exchange.resources import schema_documents, vocabularies
@@ -44,7 +44,9 @@ class WithdrawalReason(StrEnum):
 
 def outcome(
     referral: ReferralId,
-    status: Annotated[Status, typer.Argument(metavar="STATUS", help="What became of it.", show_default=False)],
+    status: Annotated[
+        Status, typer.Argument(metavar="STATUS", help="What became of it.", show_default=False)
+    ],
     reason: Annotated[Reason | None, typer.Option(help="Why.", show_default=False)] = None,
     own_case: Annotated[str | None, typer.Option(help="Our number of the case.", show_default=False)] = None,
     agency: Annotated[
@@ -70,15 +72,18 @@ def outcome(
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Say what became of a referral; every referrer of the case hears it."""
+    """Say what became of a referral.
+
+    Every member that referred the same URL to us hears it.
+    """
     referral_id = DocumentId.parse(referral, "ID")
     by = None if sender is None else MemberId.parse(sender, "--sender")
     now = int(time.time())
-    given: dict[str, object] = {
+    given: JsonObject = {
         "occurred_at": at or format_time(now),
         "actor": actor.value,
         "status": status.value,
-        "reason": reason and reason.value,
+        "reason": None if reason is None else reason.value,
         "own_case": own_case,
         "agency": agency,
         "assessment": _json(assessment, "assessment"),
@@ -86,11 +91,11 @@ def outcome(
         "next_holder": next_holder,
         "corrects": corrects,
     }
-    body = {name: value for name, value in given.items() if value is not None}
+    body: JsonObject = {name: value for name, value in given.items() if value is not None}
     problems = outcome_request_problems(Schemas(schema_documents()), Rules.of(vocabularies()), body, now=now)
     if problems:
         raise Invalid("outcome-invalid", "the outcome cannot be said like this", problems=problems)
-    data = strict_json.dump(body)  # type: ignore[arg-type]
+    data = strict_json.dump(body)
     path = f"/v1/referrals/{referral_id}/outcomes" + (f"?sender={by}" if by else "")
     key = f"outcome-{Digest.of(path.encode() + data)}"
     said = talk(config, lambda node: node.post(path, data, key=key))
@@ -126,7 +131,7 @@ def withdraw(
     show.line(f"Withdrawn; {said['recipient']} will be told.")
 
 
-def _json(path: Path | None, field: str) -> object:
+def _json(path: Path | None, field: str) -> JsonValue:
     if path is None:
         return None
     return strict_json.parse(path.read_bytes(), limit=limits.DOCUMENT_BYTES, what=field)

@@ -54,9 +54,7 @@ def load_config(given: Path | None) -> Config:
     """The configuration; raises `Invalid` with every mistake in it."""
     path = config_path(given)
     if not path.exists():
-        raise Invalid(
-            "config-file", f"{path}: there is no such file", hint="make one: hotline-exchange init"
-        )
+        raise Invalid("config-file", f"{path}: there is no such file", hint="make one: hotline-exchange init")
     return configuration.load(path)
 
 

@@ -108,7 +108,7 @@ def _tls(config: Config) -> Iterator[Finding]:
     if cert is None or key is None:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")  # noqa: S106
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
         yield well("tls", "certificate and key belong together")
     except (OSError, ssl.SSLError, ValueError):
         hint = "mailbox.tls_cert is the chain in PEM, mailbox.tls_key its key without a passphrase"

@@ -1,4 +1,4 @@
-"""What `doctor` sees beyond this machine's files: the node itself, the registry's mirrors, the mailbox's host.
+"""What `doctor` sees beyond this machine's files: the node, the registry's mirrors, the mailbox's host.
 
 Rules: nothing changes; the registry is looked at in a directory that is thrown away, so that a wrong mirror
 cannot spoil what the node knows. What cannot be reached is told and ends nothing.
@@ -126,20 +126,24 @@ def _registry(config: Config, known: Known, now: int) -> list[Finding]:
         found.append(well("registry", f"version {known.view.version}, good for {left // 86400} more days"))
     for report in known.mirrors:
         if report.code is not None:
-            found.append(warning("registry", f"{report.mirror}: {report.code}", "is this mirror still right?"))
+            found.append(
+                warning("registry", f"{report.mirror}: {report.code}", "is this mirror still right?")
+            )
     member = known.view.member(config.member)
     if member is None:
         hint = "send the registration request to an administrator; see hotline-exchange init"
         found.append(bad("membership", f"{config.member} is not in the registry", hint))
     elif member.status.value != "active":
-        found.append(warning("membership", f"{config.member} is {member.status.value}", "ask an administrator"))
+        found.append(
+            warning("membership", f"{config.member} is {member.status.value}", "ask an administrator")
+        )
     else:
         found.append(well("membership", f"{config.member} is active"))
     return found
 
 
 async def _clock(config: Config, client: GuardedClient, known: Known) -> list[Finding]:
-    """Our clock against that of the host of our mailbox, when another member has it or a proxy is before it."""
+    """Our mailbox as others reach it, and our clock against its host's."""
     member = known.view.member(config.member)
     if member is None:
         return []

@@ -41,7 +41,7 @@ def inbox(
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Show what came in: referrals, outcomes, withdrawals, receipts, alarms."""
+    """Show what came in, and with --follow what comes."""
     show = Show(as_json)
     if follow:
         _follow(show, config, kind, after)

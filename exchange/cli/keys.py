@@ -7,8 +7,8 @@ what is rotated here is the encryption key, which needs nobody else.
 from __future__ import annotations
 
 from exchange.cli.connection import talk
-from exchange.cli.options import AsJson, ConfigFile, group
 from exchange.cli.node_state import flat
+from exchange.cli.options import AsJson, ConfigFile, group
 from exchange.cli.show import Show
 
 app = group("The node's own keys.")

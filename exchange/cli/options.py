@@ -23,9 +23,7 @@ ConfigFile = Annotated[
     ),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=500, help="Show at most so many.")]
-After = Annotated[
-    str | None, typer.Option("--after", help="Go on behind this cursor.", show_default=False)
-]
+After = Annotated[str | None, typer.Option("--after", help="Go on behind this cursor.", show_default=False)]
 ReferralId = Annotated[str, typer.Argument(metavar="ID", help="Id of the referral.", show_default=False)]
 Sender = Annotated[
     str | None,

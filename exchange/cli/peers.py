@@ -21,7 +21,7 @@ from exchange.errors import Invalid
 
 
 def peers(as_json: AsJson = False, config: ConfigFile = None) -> None:
-    """List the members of the network and how delivery to them goes."""
+    """List the other members and how delivery to them goes."""
     show = Show(as_json)
     said = talk(config, lambda node: node.get("/v1/peers"))
     if as_json:

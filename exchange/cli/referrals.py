@@ -27,7 +27,9 @@ def list_(
     direction: Annotated[
         Direction | None, typer.Option("--direction", help="Sent or received.", show_default=False)
     ] = None,
-    state: Annotated[State | None, typer.Option("--state", help="Only in this state.", show_default=False)] = None,
+    state: Annotated[
+        State | None, typer.Option("--state", help="Only in this state.", show_default=False)
+    ] = None,
     peer: Annotated[
         str | None, typer.Option("--peer", help="Only with this member.", show_default=False)
     ] = None,

@@ -12,7 +12,7 @@ from exchange.cli.node_state import flat
 from exchange.cli.options import AsJson, ConfigFile, group
 from exchange.cli.show import Show
 
-app = group("The registry of the network: as the node knows it, and the administrators' side.")
+app = group("The registry: as the node knows it, and as administrators make it.")
 app.command("create")(registry_files.create)
 app.command("add")(registry_files.add)
 app.command("publish")(registry_files.publish)

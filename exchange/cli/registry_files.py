@@ -31,9 +31,12 @@ SOURCES: Final = "sources"
 REPOSITORY: Final = "repository"
 ROOT: Final = "metadata/1.root.json"
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the registry.", show_default=False)]
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Directory of the registry.", show_default=False)
+]
 Keys = Annotated[
-    Path, typer.Option("--keys", help="Directory with a folder of keys per administrator.", show_default=False)
+    Path,
+    typer.Option("--keys", help="Directory with a folder of keys per administrator.", show_default=False),
 ]
 Administrators = Annotated[
     list[str], typer.Option("--admin", help="Name of an administrator; repeat.", show_default=False)
@@ -106,7 +109,9 @@ def add(
     country: Annotated[
         str | None, typer.Option("--country", help="Who takes what is hosted there.", show_default=False)
     ] = None,
-    to: Annotated[str | None, typer.Option("--to", help="The member for --country.", show_default=False)] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="The member for --country.", show_default=False)
+    ] = None,
     basis: Annotated[Basis, typer.Option("--basis", help="Why that member.")] = Basis.HOTLINE,
     rank: Annotated[int, typer.Option("--rank", min=0, max=1000, help="Lower goes first.")] = 0,
     file: Annotated[
@@ -115,7 +120,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add or change a member, a country or a file; nothing is published yet."""
-    if [request, member, country, file].count(None) != 3:  # noqa: PLR2004  exactly one is named
+    if [request, member, country, file].count(None) != 3:
         told = "name one of --registration, --member, --country and --file"
         raise Invalid("usage", told, hint="hotline-exchange registry add --help")
     place, schemas = directory / SOURCES, Schemas(schema_documents())
@@ -140,7 +145,7 @@ def add(
 def publish(directory: Directory, admin: Administrators, keys: Keys, as_json: AsJson = False) -> None:
     """Sign what has changed, and renew what expires. Too few administrators are refused."""
     targets = sources.read_all(directory / SOURCES, Schemas(schema_documents()))
-    signers = [admins.load(name, keys / name) for name in admin]
+    signers = [admins.load(keys / name) for name in admin]
     done = repository.publish(directory / REPOSITORY, targets, signers, now=int(time.time()))
     show = Show(as_json)
     if as_json:
@@ -152,14 +157,14 @@ def publish(directory: Directory, admin: Administrators, keys: Keys, as_json: As
 
 def _own_keys(name: str, directory: Path) -> admins.Admin:
     if (directory / admins.DAILY).exists():
-        return admins.load(name, directory)
+        return admins.load(directory)
     made = admins.generate(name)
     admins.save(made, directory)
     return made
 
 
 def _registered(request: Path, place: Path, said: str | None) -> dict[str, Any]:
-    """The member's file in a registration that proves its keys and bears the fingerprint that was read out."""
+    """The member's file in a registration that proves its keys and has the fingerprint that was read out."""
     data = request.read_bytes()
     peeked = registration.check(data, now=int(time.time()))
     name = f"members/{peeked.member['id']}.json"
@@ -181,10 +186,12 @@ def _destination(place: Path, country: str, to: str | None, basis: Basis, rank: 
     if to is None:
         raise Invalid("usage", "--to is missing", hint="--country NL --to nl-example")
     name = f"countries/{code}.json"
-    value = _present(place, name) if (place / name).exists() else {"v": 1, "country": code}
+    value: dict[str, Any] = {"v": 1, "country": code, "destinations": []}
+    if (place / name).exists():
+        value = _present(place, name)
     row = {"member": MemberId.parse(to, "--to"), "basis": basis.value, "rank": rank}
-    others = [one for one in value.get("destinations", ()) if one["member"] != row["member"]]
-    return {**value, "destinations": sorted([*others, row], key=lambda one: one["rank"])}
+    others = [one for one in value["destinations"] if one["member"] != row["member"]]
+    return {**value, "destinations": sorted([*others, row], key=lambda one: int(one["rank"]))}
 
 
 def _present(place: Path, name: str) -> dict[str, Any]:

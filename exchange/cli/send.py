@@ -64,7 +64,7 @@ def send(
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Send referrals: one submission in JSON, or JSON lines."""
+    """Send referrals, in JSON or JSON lines."""
     show = Show(as_json)
     if template:
         sys.stdout.write(data_path("examples", "submission.json").read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ def send(
     lines = read(file)
     check_lines(lines, int(time.time()))
     if check:
-        show.line(f"{len(lines)} submissions, nothing wrong with them. Nothing was sent.")
+        show.line(f"Checked {len(lines)}: nothing is wrong. Nothing was sent.")
         if as_json:
             show.value({"checked": len(lines)})
         return
@@ -125,9 +125,7 @@ def check_lines(lines: Sequence[tuple[int, bytes]], now: int) -> None:
         raise Invalid("submission-invalid", f"{what}; nothing was sent", problems=problems)
 
 
-def line_problems(
-    schemas: Schemas, rules: Rules, number: int, line: bytes, now: int
-) -> tuple[Problem, ...]:
+def line_problems(schemas: Schemas, rules: Rules, number: int, line: bytes, now: int) -> tuple[Problem, ...]:
     """What is wrong with one line; `number` is its place."""
     try:
         value = strict_json.parse(line, limit=limits.DOCUMENT_BYTES, what="submission")

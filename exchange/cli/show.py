@@ -83,7 +83,9 @@ def error_text(error: ExchangeError) -> list[str]:
     """The lines that tell a person of `error`."""
     lines = [f"{error.message} ({error.code})"]
     for each in error.problems[:SHOWN_PROBLEMS]:
-        place = ([] if each.line is None else [f"line {each.line}"]) + ([each.pointer] if each.pointer else [])
+        place = ([] if each.line is None else [f"line {each.line}"]) + (
+            [each.pointer] if each.pointer else []
+        )
         lines.append(f"  {', '.join(place)}: {each.message} ({each.code})" if place else f"  {each.message}")
     if len(error.problems) > SHOWN_PROBLEMS:
         lines.append(f"  ... and {len(error.problems) - SHOWN_PROBLEMS} more; --json has them all")
@@ -113,17 +115,17 @@ class Show:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
         """A table for people, or the sentence `empty`."""
-        rows = [[clean(cell) for cell in row] for row in rows]
+        texts = [[clean(cell) for cell in row] for row in rows]
         if self.json:
             return
-        if not rows:
+        if not texts:
             self.line(empty)
             return
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for name in columns:
             table.add_column(Text(name), no_wrap=not sys.stdout.isatty(), overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+        for text in texts:
+            table.add_row(*(Text(cell) for cell in text))
         console().print(table)
 
     def facts(self, facts: Mapping[str, object]) -> None:

@@ -39,7 +39,9 @@ class Kind(StrEnum):
 
 
 def init(
-    member: Annotated[str | None, typer.Option(help="Member id, such as de-example.", show_default=False)] = None,
+    member: Annotated[
+        str | None, typer.Option(help="Member id, such as de-example.", show_default=False)
+    ] = None,
     country: Annotated[
         str | None, typer.Option(help="Country (ISO 3166-1); else that of the id.", show_default=False)
     ] = None,
@@ -54,7 +56,9 @@ def init(
         str | None, typer.Option(help="Base URL of the mailbox, ours or the host's.", show_default=False)
     ] = None,
     listen: Annotated[str, typer.Option(help="Where our own mailbox listens.")] = "127.0.0.1:8443",
-    root: Annotated[str, typer.Option(help="Root file of the registry, from an administrator.")] = "root.json",
+    root: Annotated[
+        str, typer.Option(help="Root file of the registry, from an administrator.")
+    ] = "root.json",
     mirror: Annotated[
         list[str] | None, typer.Option(help="URL of the registry; repeat.", show_default=False)
     ] = None,
@@ -68,9 +72,14 @@ def init(
     ] = CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new node: configuration, keys, and a request to be registered."""
+    """Make a new node, and a request to be registered.
+
+    What no option says is asked for on the terminal.
+    """
     member_id = MemberId.parse(_asked("--member", member, "Member id, such as de-example"), "--member")
-    own = _asked("--mailbox", mailbox, 'Mailbox: "own", or "hosted" by another member', default="own") == "own"
+    own = (
+        _asked("--mailbox", mailbox, 'Mailbox: "own", or "hosted" by another member', default="own") == "own"
+    )
     ours = "Base URL under which others reach our mailbox" if own else "Base URL of the host's mailbox"
     base = _asked("--url", url, ours)
     settings: dict[str, Setting] = {
@@ -137,7 +146,9 @@ def _tell(show: Show, plan: Plan, joined: Joined) -> None:
     show.line()
     show.line(f"1. Send {joined.request} to an administrator of the network. On a call, read out:")
     show.line(f"     {joined.fingerprint}")
-    show.line(f"2. Put the registry's root file that you get in return at {plan.settings['registry.bootstrap']}.")
+    show.line(
+        f"2. Put the registry's root file that you get in return at {plan.settings['registry.bootstrap']}."
+    )
     if plan.settings["mailbox.host"] == "hosted":
         show.line(f"3. Ask your host to add {plan.member} to the guests in its configuration.")
     show.line()

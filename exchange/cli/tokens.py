@@ -52,7 +52,9 @@ def list_(as_json: AsJson = False, config: ConfigFile = None) -> None:
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What it is for.", show_default=False)],
-    scope: Annotated[list[Scope], typer.Option("--scope", help="What it may do; repeat.", show_default=False)],
+    scope: Annotated[
+        list[Scope], typer.Option("--scope", help="What it may do; repeat.", show_default=False)
+    ],
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:

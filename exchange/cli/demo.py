@@ -1,0 +1,191 @@
+"""`demo`: a whole network of hotlines on this machine, from the founding of its registry to the last answer.
+
+Rules: loopback only; nothing of the feed is fetched or resolved. Four members are four `hotline-exchange
+serve` processes; all that happens between them goes over the wire as it would between countries. At the end
+it counts at both ends, and the exit code says whether that adds up. Without `--keep` or `--dir` nothing is
+left behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from exchange.cli.connection import Node, connected
+from exchange.cli.demo_feed import Feed, read_feed
+from exchange.cli.demo_nodes import CONFIG, join_all, running
+from exchange.cli.demo_people import alarms_of, answer_all, hand_in, hear, states_of
+from exchange.cli.demo_plan import NetworkPlan, make_plan
+from exchange.cli.demo_registry import found_registry, mirror, publish_members
+from exchange.cli.demo_screen import Screen
+from exchange.cli.demo_tally import Tally
+from exchange.cli.options import AsJson
+from exchange.cli.show import Show
+from exchange.errors import Invalid
+
+FAILED: Final = 1
+STAND_IN: Final = (
+    "The feed is a sample of malware URLs (URLhaus, abuse.ch): a harmless stand-in for reports, assessed by "
+    "nobody. No URL of it is fetched, resolved or shown."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds for setting up and for the exchange itself."""
+
+    set_up: float
+    exchange: float
+
+
+def demo(
+    feed: Annotated[
+        Path | None, typer.Option(help="CSV with a column url; else a sample.", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Read at most so many lines.", show_default=False)
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the network up until Ctrl-C.")] = False,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Where to put it all; left there.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a whole network of hotlines on this machine.
+
+    It ends with a balance of what was sent, received and answered.
+    """
+    show = Show(as_json)
+    started = time.monotonic()
+    lines = read_feed(feed, limit, int(time.time()))
+    plan = make_plan(lines.countries())
+    with tempfile.TemporaryDirectory(prefix="hx-demo-") as temporary:
+        place = Path(temporary)
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+            place = directory.resolve()
+            if any(place.iterdir()):
+                raise Invalid("exists", f"{directory}: is not empty", hint="name a directory that is new")
+        try:
+            right = asyncio.run(_run(show, lines, plan, place, keep=keep, started=started))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+    if not right:
+        raise typer.Exit(FAILED)
+
+
+async def _run(show: Show, feed: Feed, plan: NetworkPlan, place: Path, *, keep: bool, started: float) -> bool:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    show.line(f"{feed.read} lines. {STAND_IN}")
+    tally = Tally(feed.read, feed.invalid)
+    async with _network(show, place, plan) as nodes:
+        ready = time.monotonic()
+        with Screen(show, tally) as screen:
+            await _exchange(nodes, plan, feed, tally, screen)
+        times = Times(ready - started, time.monotonic() - ready)
+        right = _tell(show, tally, times)
+        if keep:
+            _tell_how_to_look(show, place, plan)
+            await asyncio.Event().wait()
+    return right
+
+
+@asynccontextmanager
+async def _network(show: Show, place: Path, plan: NetworkPlan) -> AsyncIterator[Sequence[Node]]:
+    """Found the registry, set the members up, start their nodes; gives a connection to each."""
+    now = int(time.time())
+    root, people = found_registry(place / "registry", now)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(mirror(place / "registry" / "repository"))
+        joined = await join_all(place, plan, root, url, now)
+        version = publish_members(place / "registry", plan, joined, people, now)
+        show.line(f"Registry version {version}: 3 administrators, 2 signed; 4 members:")
+        for person in plan.everybody:
+            role = "sends" if person is plan.sender else "receives"
+            where = f", mailbox hosted by {person.host}, no port open" if person.host else ""
+            show.line(f"  {person.id} {role}{where}")
+        configs = await stack.enter_async_context(running(joined))
+        show.line("Four nodes run. Handing in.")
+        yield [await stack.enter_async_context(connected(config)) for config in configs]
+
+
+async def _exchange(
+    nodes: Sequence[Node], plan: NetworkPlan, feed: Feed, tally: Tally, screen: Screen
+) -> None:
+    """Send everything, answer everything, hear everything; then look once more for what went wrong."""
+    sender, recipients = nodes[0], nodes[1:]
+    handed_in = asyncio.Event()
+
+    async def submit() -> None:
+        await hand_in(sender, feed.lines, tally, screen.changed)
+        handed_in.set()
+
+    async with asyncio.TaskGroup() as group:
+        answering = [
+            group.create_task(answer_all(node, person.id, tally, screen.changed))
+            for node, person in zip(recipients, plan.recipients, strict=True)
+        ]
+        group.create_task(submit())
+        await hear(sender, tally, handed_in, screen.changed)
+        for task in answering:
+            task.cancel()
+    tally.states = await states_of(sender)
+    for node in nodes:
+        tally.alarms.update(str(item.get("code")) for item in await alarms_of(node))
+
+
+def _tell(show: Show, tally: Tally, times: Times) -> bool:
+    """The balance; whether it adds up."""
+    faults = tally.faults()
+    seconds = {"set_up": round(times.set_up, 1), "exchange": round(times.exchange, 1)}
+    if show.json:
+        show.value({"ok": not faults, **tally.to_json(), "seconds": seconds})
+        return not faults
+    invalid = sum(tally.invalid.values())
+    why = ", ".join(f"{count} {code}" for code, count in sorted(tally.invalid.items()))
+    show.line()
+    show.line(
+        f"{tally.read} lines read = {invalid} invalid{f' ({why})' if why else ''} + {tally.routed} routed + "
+        f"{tally.unroutable} unroutable + {tally.domestic} domestic"
+    )
+    show.line(
+        f"{tally.routed} routed = {tally.receipted} receipted = {tally.received} opened at their recipients "
+        f"= {tally.answered} answered, as the sender heard"
+    )
+    for fault in faults:
+        show.line(f"  does not add up: {fault}")
+    verdict = "The balance does not add up." if faults else "The balance adds up."
+    whole = times.set_up + times.exchange
+    show.line(f"{verdict} {whole:.0f} s: {times.set_up:.0f} to set up, {times.exchange:.0f} to exchange.")
+    return not faults
+
+
+def _tell_how_to_look(show: Show, place: Path, plan: NetworkPlan) -> None:
+    sender, first = (place / person.id / CONFIG for person in (plan.sender, plan.recipients[0]))
+    if show.json:
+        show.value({"configs": {person.id: str(place / person.id / CONFIG) for person in plan.everybody}})
+        return
+    command = "hotline-exchange"
+    show.line()
+    show.line("The network stays up. In another terminal, for example:")
+    show.line(f"  {command} status --config {sender}")
+    show.line(f"  {command} submissions list --config {sender}")
+    show.line(f"  {command} list --direction received --config {first}")
+    show.line(f"  {command} inbox --follow --config {first}")
+    show.line(f"  {command} journal verify --config {first}")
+    for person in plan.everybody[2:]:
+        show.line(f"  and as {person.id}: --config {place / person.id / CONFIG}")
+    show.line("Ctrl-C here stops all of it.")
+    sys.stdout.flush()
