@@ -11,20 +11,18 @@ from datetime import UTC, datetime
 
 from exchange.errors import Invalid
 
-_FORM = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
-FIRST_YEAR = 1970
+_FORM = re.compile(
+    r"(?:19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z"
+)
 
 
 def parse_time(text: object, field: str) -> int:
     """Unix seconds of an RFC 3339 time in UTC; raises `Invalid` (`time`) naming `field`."""
-    match = _FORM.fullmatch(text) if isinstance(text, str) else None
-    if match is not None:
+    if isinstance(text, str) and _FORM.fullmatch(text) is not None:
         try:
-            moment = datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[arg-type,misc]
+            return int(datetime.fromisoformat(text).timestamp())
         except ValueError:
-            moment = None
-        if moment is not None and moment.year >= FIRST_YEAR:
-            return int(moment.timestamp())
+            pass  # a day that the month does not have
     raise Invalid("time", f"{field}: not a time of the form 2026-01-31T23:59:59Z (UTC, to the second)")
 
 

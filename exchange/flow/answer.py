@@ -142,15 +142,14 @@ class Answer:
     ) -> Answered:
         now = self.world.now()
         event = self.world.new_id()
-        occurred = str(request.get("occurred_at", format_time(now)))
+        occurred = parse_time(request["occurred_at"], "occurred_at")
         documents = []
         for line in lines:
-            fields = {"actor": "hotline", **request, "event": event, "occurred_at": occurred}
-            document = self._document(line, DocumentType.OUTCOME, fields)
+            document = self._document(line, DocumentType.OUTCOME, {**request, "event": event})
             reason = request.get("reason")
             line.take(
                 Status(str(request["status"])),
-                at=float(parse_time(occurred, "occurred_at")),
+                at=float(occurred),
                 kind="outcome",
                 actor=self.identity.member,
                 document_id=document.id,

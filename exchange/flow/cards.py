@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from exchange.core import key_card, limits
-from exchange.core.keys import SEED_BYTES, EncryptionKey
+from exchange.core.keys import SEED_BYTES, EncryptionKey, forget_private_keys
 from exchange.core.registry_view import SigningRecord
 from exchange.errors import Refused
 from exchange.flow import journal
@@ -127,4 +127,5 @@ class Cards:
             if await seeds.destroy(tx, kid, self.world.now()):
                 await journal.write(tx, self.world, "key-destroyed", kid=kid)
         self._open.pop(kid, None)
+        forget_private_keys()
         self.bells.journal.ring()

@@ -98,6 +98,7 @@ class Drafting:
             "routing": {"basis": routed.basis.value},
         }
         rest = {name: value for name, value in body.items() if name not in HEAD}
+        rest.setdefault("hosting", [])
         rest.setdefault("group", {"id": self.world.new_id(), "role": "single"})
         return make(self.schemas, self.rules, {**head, **rest})
 

@@ -47,7 +47,7 @@ class Listeners:
     async def socket(self, app: web.Application, path: Path) -> None:
         """Listen on a Unix socket that only this user may open; a file left by a dead process is replaced."""
         runner = await self._runner(app)
-        path.unlink(missing_ok=True)
+        _forget(path)
         before = os.umask(0o177)
         try:
             await web.UnixSite(runner, path, backlog=BACKLOG).start()
@@ -65,6 +65,10 @@ class Listeners:
     async def close(self) -> None:
         for runner in reversed(self._runners):
             await runner.cleanup()
+
+
+def _forget(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def tls_context(config: Config) -> ssl.SSLContext | None:

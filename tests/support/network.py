@@ -194,7 +194,8 @@ class TestNode:
         return json.loads(answered.body)["submissions"]
 
     async def say(self, referral: str, status: str, *, key: str | None = None, **fields: Any) -> dict[str, Any]:
-        request = {"status": status, **fields}
+        occurred = format_time(self.world.now())
+        request = {"status": status, "actor": "hotline", "occurred_at": occurred, **fields}
         asked = idempotency.asked("local", key or os.urandom(8).hex(), referral, json.dumps(request).encode())
         return json.loads((await self.answer.outcome(referral, None, request, asked)).body)
 
