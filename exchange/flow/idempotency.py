@@ -44,7 +44,7 @@ def asked(token: str, key: str | None, what: str, body: bytes) -> Asked:
     """The request `what` (method and path) with this body; raises `Invalid` for a missing or odd key."""
     if key is None:
         raise Invalid(
-            "idempotency-key-missing",
+            "idempotency-key",
             "the header Idempotency-Key is missing",
             hint="send a fresh UUID with each new request, and the same one when you repeat it",
         )
