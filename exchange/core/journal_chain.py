@@ -73,12 +73,19 @@ def link(n: int, previous: bytes, entry_leaf: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + n.to_bytes(8, "big") + previous + entry_leaf).digest()
 
 
-def verify(rows: Iterable[Row], anchors: Iterable[Anchor] = ()) -> Verdict:
-    """Whether `rows`, from n = 1 in order, are one unbroken chain that every anchor agrees with."""
+_START: Final = Verdict(0, 0, GENESIS)
+
+
+def verify(rows: Iterable[Row], anchors: Iterable[Anchor] = (), after: Verdict = _START) -> Verdict:
+    """Whether `rows`, from n = 1 in order, are one unbroken chain that every anchor agrees with.
+
+    A long log is read in pages: `after` is the verdict on what stands before `rows`; each page is given the
+    anchors within it.
+    """
     held: dict[int, set[bytes]] = {}
     for anchor in anchors:
         held.setdefault(anchor.n, set()).add(anchor.head)
-    previous, count, erased = GENESIS, 0, 0
+    previous, count, erased = after.head, after.entries, after.erased
     if held.get(0, {GENESIS}) != {GENESIS}:
         return Verdict(0, 0, GENESIS, 0, Break.ANCHOR)
     for row in rows:

@@ -60,3 +60,9 @@ async def anchor(tx: Transaction, member: str, log: str, n: int, head: str, now:
 async def anchor_count(tx: Transaction) -> int:
     row = await fetch_one(tx, "SELECT count(*) AS count FROM journal_anchors")
     return 0 if row is None else int(row["count"])
+
+
+async def pending_count(tx: Transaction) -> int:
+    """How many entries wait for their number."""
+    row = await fetch_one(tx, "SELECT count(*) AS count FROM journal_pending")
+    return 0 if row is None else int(row["count"])

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from exchange.store.port import Row, Transaction, fetch_one, marks
+
+DROPPED: Final = "dropped"
+"""Code of a dead letter that an operator has put away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +147,24 @@ async def one(tx: Transaction, document_id: str) -> Row | None:
     return await fetch_one(tx, "SELECT * FROM outbox WHERE document_id = ?", (document_id,))
 
 
+async def drop(tx: Transaction, document_id: str, now: float) -> bool:
+    """waiting, deposited or dead -> dead by an operator's word; False when it is not open to that."""
+    changed = await tx.execute(
+        "UPDATE outbox SET state = 'dead', state_at = ?, dead_code = ? WHERE document_id = ? "
+        "AND wants_receipt = 1 "
+        "AND (state IN ('waiting', 'deposited') OR (state = 'dead' AND dead_code <> ?))",
+        (now, DROPPED, document_id, DROPPED),
+    )
+    return changed == 1
+
+
 async def dead_letters(tx: Transaction, after: str, limit: int) -> Sequence[Row]:
+    """Documents that could not be delivered, but for those that an operator has dropped."""
     return await tx.fetch(
         "SELECT document_id, recipient, type, dead_code, state_at, created_at FROM outbox "
-        "WHERE state = 'dead' AND wants_receipt = 1 AND document_id > ? ORDER BY document_id LIMIT ?",
-        (after, limit),
+        "WHERE state = 'dead' AND wants_receipt = 1 AND dead_code <> ? AND document_id > ? "
+        "ORDER BY document_id LIMIT ?",
+        (DROPPED, after, limit),
     )
 
 

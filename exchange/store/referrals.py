@@ -152,9 +152,13 @@ class Filter:
     case_id: str | None = None
 
 
-async def page(tx: Transaction, wanted: Filter, after: str, limit: int) -> Sequence[Row]:
-    """Referrals with an id above `after`, in the order of their ids (which is that of their making)."""
-    clauses, args = ["id > ?"], [after]
+async def page(tx: Transaction, wanted: Filter, after: Key, limit: int) -> Sequence[Row]:
+    """Referrals behind (sender, id) in the order of their ids, which is that of their making, then senders.
+
+    A sender that uses another's id cannot hide it from a reader who goes on behind it.
+    """
+    sender, referral_id = after
+    clauses, args = ["(id > ? OR (id = ? AND sender > ?))"], [referral_id, referral_id, sender]
     for column, value in (
         ("direction", wanted.direction),
         ("state", wanted.state),

@@ -1,0 +1,69 @@
+"""Who would get a referral, and why: the same rules as for a submission, and nothing is stored or sent.
+
+Rules: the country is given, or comes from the address in a URL that holds one; nothing is resolved. The URL
+is looked at and forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exchange.core import hosting, urls
+from exchange.core.countries import parse_country
+from exchange.core.hosting import Located
+from exchange.core.names import MemberId
+from exchange.core.routing import Alternative, Routed, Unroutable, route
+from exchange.core.strict_json import JsonObject, JsonValue
+from exchange.errors import Invalid
+from exchange.flow.draft import Drafting
+
+GIVEN = "given"
+
+
+def where(drafting: Drafting, request: JsonObject) -> JsonObject:
+    """Answer `{"country" or "url", "to"?}`.
+
+    Raises `Invalid` (`route-request`, `country`, `member-id`, `url-...`).
+    """
+    if ("country" in request) == ("url" in request):
+        raise Invalid("route-request", "the body names either country or url")
+    country, source, obstacle = _country(drafting, request)
+    choice = MemberId.parse(request["to"], "to") if "to" in request else None
+    me = drafting.identity.member
+    if obstacle is not None and choice is None:
+        found: Routed | Unroutable = obstacle
+    else:
+        found = route(drafting.registry(), country, drafting.identity.country, choice, me)
+    said: JsonObject = {"country": country, "country_source": source}
+    others: list[JsonValue] = [*_alternatives(found.alternatives)]
+    if isinstance(found, Routed):
+        said |= {"member": found.member, "basis": found.basis.value, "rule": found.rule.value}
+    else:
+        said |= {"rule": "none", "reason": found.code, "sentence": found.sentence}
+    return {**said, "alternatives": others}
+
+
+def _country(
+    drafting: Drafting, request: JsonObject
+) -> tuple[str, str, None] | tuple[str | None, str | None, Unroutable | None]:
+    """Country, the source that says so, and why there is none."""
+    if "country" in request:
+        return parse_country(request["country"], "country"), GIVEN, None
+    url = urls.parse_url(request["url"], "url")
+    address = urls.address_of(url)
+    claim = None if address is None else drafting.locate(address)
+    claims: list[JsonObject] = (
+        [] if claim is None else [{"country": claim.country, "source": claim.source, "role": "unknown"}]
+    )
+    located = hosting.country_of(url, claims)
+    if isinstance(located, Located):
+        return located.country, located.source, None
+    return None, None, located
+
+
+def _alternatives(alternatives: Sequence[Alternative]) -> list[JsonObject]:
+    found: list[JsonObject] = []
+    for one in alternatives:
+        said: JsonObject = {"member": one.member, "basis": one.basis.value, "rule": one.rule.value}
+        found.append(said if one.skipped is None else {**said, "skipped": one.skipped})
+    return found
