@@ -14,7 +14,6 @@ import typer
 from exchange.cli.connection import Answer, Node, talk
 from exchange.cli.options import AsJson, ConfigFile, group
 from exchange.cli.show import Show, moment
-from exchange.errors import Unavailable
 
 FAILED = 1
 journal = group("The journal of what was sent, received and done.")
@@ -35,13 +34,8 @@ def status(as_json: AsJson = False, config: ConfigFile = None) -> None:
 
 
 async def readiness(node: Node) -> Answer:
-    """What /readyz says; a node that is not ready says so with 503 and the reasons."""
-    try:
-        return await node.get("/readyz")
-    except Unavailable as error:
-        if error.code == "node-not-running":
-            raise
-        return {"ready": False, "reasons": [{"code": error.code, "sentence": error.message}]}
+    """Whether the node is ready, and the reasons why not."""
+    return await node.get("/readyz")
 
 
 async def _status(node: Node) -> tuple[Answer, Answer]:
