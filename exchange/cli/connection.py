@@ -29,8 +29,6 @@ PLACES: Final = (Path("hotline-exchange.toml"), Path("/etc/hotline-exchange/conf
 """Where a configuration is looked for when none is named."""
 SECONDS: Final = 60.0
 """Seconds that the node has for an answer; a long poll takes up to 25."""
-SOCKET_PATH_BYTES: Final = 107
-"""Longest path of a Unix socket on Linux (unix(7))."""
 _URN: Final = "urn:hotline-exchange:"
 _INPUT: Final = frozenset({400, 404, 405, 413, 415, 422})
 _LATER: Final = frozenset({408, 429, 502, 503, 504, 507})
@@ -116,14 +114,7 @@ class Node:
 @asynccontextmanager
 async def connected(config: Config) -> AsyncIterator[Node]:
     """A connection to the node of `config`; nothing is sent before the first call."""
-    path = str(config.member_api.socket)
-    if len(path.encode()) > SOCKET_PATH_BYTES:
-        raise Invalid(
-            "socket-path",
-            f"member_api.socket: the path is longer than {SOCKET_PATH_BYTES} bytes",
-            hint="name a shorter one in the configuration",
-        )
-    connector = aiohttp.UnixConnector(path=path)
+    connector = aiohttp.UnixConnector(path=str(config.member_api.socket))
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     headers = {"Accept-Encoding": "identity"}
     async with aiohttp.ClientSession(

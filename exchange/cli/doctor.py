@@ -55,5 +55,5 @@ def _examine(config: ConfigFile, offline: bool) -> Sequence[Finding]:
         return [first, *(bad("configuration", each.message, "mend the file") for each in wrong)]
     found = list(local_checks(settings))
     if offline:
-        return [*found, *asyncio.run(database_checks(settings))]
+        return [*found, *database_checks(settings)]
     return [*found, *asyncio.run(doctor_online.checks(settings, int(time.time())))]

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from exchange import keystore
-from exchange.cli.connection import SOCKET_PATH_BYTES
 from exchange.cli.findings import Finding, bad, warning, well
 from exchange.config import Config
-from exchange.errors import Broken
+from exchange.errors import Broken, Invalid
 from exchange.server.middleware import require_fast_parser
+from exchange.store.lock import data_lock
 
 LITTLE_DISK: Final = 2 * 1024**3
 """Bytes of free disk below which it is time to make room: some 200,000 waiting envelopes."""
@@ -95,10 +95,7 @@ def _bootstrap(path: Path) -> Finding:
 
 
 def _socket(path: Path) -> Iterator[Finding]:
-    if len(str(path).encode()) > SOCKET_PATH_BYTES:
-        told = f"the path of the socket is longer than {SOCKET_PATH_BYTES} bytes"
-        yield bad("socket", told, "name a shorter member_api.socket in the configuration")
-    elif path.exists() and path.stat().st_mode & stat.S_IRWXO:
+    if path.exists() and path.stat().st_mode & stat.S_IRWXO:
         told = f"everybody on this machine may use {path}"
         yield bad("socket", told, f"chmod 660 {path}; its mode is the permission")
 
@@ -139,23 +136,29 @@ def _sqlite() -> Finding:
     return well("sqlite", told)
 
 
-async def database_checks(config: Config) -> list[Finding]:
+def database_checks(config: Config) -> list[Finding]:
     """A look into the database file; reads only."""
     if not config.database.exists():
         return [bad("database", f"{config.database} is not there", "hotline-exchange init makes it")]
     if config.database.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return [bad("database", f"others may read {config.database}", f"chmod 600 {config.database}")]
     try:
-        connection = sqlite3.connect(f"{config.database.as_uri()}?mode=ro", uri=True, timeout=1)
-        try:
-            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        finally:
-            connection.close()
+        with data_lock(config.data):
+            said = _quick_check(config.database)
+    except Invalid as error:
+        return [warning("database", error.message, "stop the node before doctor --offline")]
     except sqlite3.OperationalError:
-        told = "another process holds the database, or it cannot be read"
-        return [warning("database", told, "stop the node before doctor --offline")]
+        return [bad("database", "the file cannot be read", "does it belong to this user?")]
     except sqlite3.DatabaseError:
         said = "not a database"
     if said != "ok":
         return [bad("database", "the file is damaged", "stop the node and restore a backup")]
     return [well("database", f"whole, {config.database.stat().st_size / 1024**2:.1f} MiB")]
+
+
+def _quick_check(database: Path) -> str:
+    connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=1)
+    try:
+        return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    finally:
+        connection.close()

@@ -31,6 +31,7 @@ from exchange.flow.identity import Identity
 from exchange.flow.world import World
 from exchange.keystore import Keystore
 from exchange.resources import schema_documents
+from exchange.store.lock import data_lock
 from exchange.store.migrate import migrate, migrations
 from exchange.store.sqlite import open_sqlite
 
@@ -89,8 +90,10 @@ def check_plan(plan: Plan) -> Config:
 async def join(plan: Plan, passphrase: str | None, now: int) -> Joined:
     """Make everything of `plan`; `now` in unix seconds. Raises `Invalid`."""
     config = check_plan(plan)
-    keys = await asyncio.to_thread(keystore.create, config.data, passphrase, config.identity.file)
-    serial, card = await _first_card(config, plan, keys, now)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with data_lock(config.data):
+        keys = await asyncio.to_thread(keystore.create, config.data, passphrase, config.identity.file)
+        serial, card = await _first_card(config, plan, keys, now)
     entry = strict_json.dump(_member_file(plan, _public(keys, now), serial))
     request = registration.request(entry, card, [*keys.signing[0].halves, keys.http[0]])
     registration.check(request, now=now)

@@ -19,8 +19,8 @@ from aiohttp import web
 from exchange.cli.main import main
 from exchange.config import render
 
-Recorded = Mapping[str, tuple[int, Any]]
-"""Answers by `METHOD path`, without the query."""
+Recorded = Mapping[str, Any]
+"""Status and body by `METHOD path`, without the query; a list of them answers one request each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class FakeNode:
     """`asked` are the requests so far: method, path, query, body, Idempotency-Key."""
 
     config: Path
-    answers: dict[str, tuple[int, Any]]
+    answers: dict[str, Any]
     asked: list[tuple[str, str, dict[str, str], bytes, str | None]] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -92,9 +92,8 @@ class FakeNode:
                 request.headers.get("Idempotency-Key"),
             )
         )
-        status, said = self.answers.get(
-            f"{request.method} {request.path}", (404, problem(404, "path-unknown"))
-        )
+        found = self.answers.get(f"{request.method} {request.path}") or (404, problem(404, "path-unknown"))
+        status, said = found.pop(0) if isinstance(found, list) else found
         if callable(said):
             said = said(body)
         kind = "application/problem+json" if status >= 400 else "application/json"
