@@ -40,7 +40,7 @@ class NetworkPlan:
     """`by_file` are mandates in countries' files, `by_network` those in network.json."""
 
     sender: Person
-    recipients: tuple[Person, Person, Person]
+    recipients: tuple[Person, ...]
     by_file: Mapping[str, tuple[MemberId, Basis]]
     by_network: Mapping[str, MemberId]
 
