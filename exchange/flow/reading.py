@@ -17,12 +17,10 @@ from exchange.core.times import format_time
 from exchange.errors import Invalid
 from exchange.store import inbox, manifests, outbox, referrals, submissions
 from exchange.store.port import Database, Row, Transaction
-from exchange.store.referrals import Filter, Key
+from exchange.store.referrals import Key
 
-PAGE: Final = 100
-"""Entries of a page unless the reader asks otherwise."""
-PAGE_MAX: Final = 500
-"""Entries of a page at most: some 200 kB."""
+Filter = referrals.Filter
+"""What a list of referrals shows."""
 _REFERRAL_CURSOR: Final = re.compile(r"([0-9a-f-]{36})\.([a-z0-9-]{4,43})")
 _ID_CURSOR: Final = re.compile(r"[0-9a-f-]{36}|[0-9a-f]{64}")
 

@@ -87,7 +87,7 @@ class ReadingNode:
         }
 
     async def registry_facts(self) -> JsonObject:
-        """The registry that the node goes by; `split_view` says that its version was seen with two contents."""
+        """The registry that the node goes by; `split_view`: its version was seen with two contents."""
         view = self.registry()
         async with self.db.reading() as tx:
             split = await registry_versions.differs(tx, view.version, view.digest)

@@ -89,8 +89,8 @@ class Submit:
         )
         await queue(tx, self.world, documents, now)
 
-    async def reroute(self, submission_id: str, to: MemberId | None) -> JsonObject:
-        """Route an open submission again, to `to` when an operator names it.
+    async def reroute(self, submission_id: str, to: MemberId | None, by: str | None = None) -> JsonObject:
+        """Route an open submission again, to `to` when an operator names it; `by` is the operator's token.
 
         Raises `Invalid` (`submission-unknown`, `submission-not-open`, or the code of why there is no route).
         """
@@ -108,16 +108,18 @@ class Submit:
             document = self.drafting.document(draft.body, draft.route)
             await submissions.routed(tx, submission_id, document.id, draft.country, now)
             await self.send(tx, [document], now)
+            if by is not None:
+                await journal.write(tx, self.world, "routed", submission=submission_id, by_token=by)
         self._ring()
         return entry_of(1, submission_id, draft, document.id)
 
-    async def drop(self, submission_id: str, reason: str) -> None:
-        """Close an open submission with a reason; raises `Invalid`."""
+    async def drop(self, submission_id: str, reason: str, by: str) -> None:
+        """Close an open submission with a reason; `by` is the operator's token; raises `Invalid`."""
         now = self.world.now()
         async with self.db.transaction() as tx:
             if not await submissions.dropped(tx, submission_id, reason, now):
                 raise Invalid("submission-not-open", "no open submission of this id")
-            await journal.write(tx, self.world, "dropped", submission=submission_id, code=reason)
+            await journal.write(tx, self.world, "dropped", submission=submission_id, code=reason, by_token=by)
         self.bells.journal.ring()
 
     async def retry_unroutable(self) -> int:

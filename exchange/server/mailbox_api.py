@@ -1,8 +1,8 @@
 """The mailbox API: what other members call. Deposit, ask, collect, acknowledge, card, service.
 
-Rules (docs/protocol.md, 8): form of the fields, key id, signature, time, nonce; then the body under its
-deadline; then its digest; then the envelope's header, which alone of an envelope a host may read. 201 only
-after the envelope is on disk. Each call is one verb of the flow; here its words are turned into HTTP and
+Rules (docs/protocol.md, 8): size and form of the fields, key id, signature, time, nonce; then the body
+under its deadline; then its digest; then the envelope's header, which alone of an envelope a host may read.
+201 only after the envelope is on disk. Each call is one verb of the flow; here its words are turned into HTTP and
 nothing is decided.
 """
 
@@ -33,7 +33,6 @@ CARD_TYPE: Final = "application/jose+json"
 VERSIONS: Final = (1,)
 _WAIT: Final = re.compile(r"[0-9]{1,2}")
 _CURSOR: Final = re.compile(r"0|[0-9a-f]{1,64}\.[0-9]{1,16}")
-_COMPACT: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class MailboxApi:
         ]
 
     async def deposit(self, request: web.Request) -> web.Response:
-        _check_type(request, ENVELOPE_TYPE)
+        _check_fields(request, ENVELOPE_TYPE, limits.ENVELOPE_BYTES)
         signer = await self._signer(request)
         owner = self.hosting.check_hosted(request.match_info["owner"])
         jti = _jti(request)
@@ -91,7 +90,7 @@ class MailboxApi:
         owner = self.hosting.check_owner(request.match_info["owner"], signer.member)
         wait = request.query.get("wait", "0")
         if _WAIT.fullmatch(wait) is None or int(wait) > limits.LONG_POLL_SECONDS:
-            raise Refused("query", f"wait: not a number of seconds from 0 to {limits.LONG_POLL_SECONDS}")
+            raise Invalid("query", f"wait: not a number of seconds from 0 to {limits.LONG_POLL_SECONDS}")
         page = await self.hosting.page(owner, _cursor(request, "after"), int(wait))
         return _json(
             {
@@ -118,7 +117,7 @@ class MailboxApi:
     async def card(self, request: web.Request) -> web.Response:
         member = request.match_info["member"]
         data = self.own.card() if member == self.own.member else await self.hosting.card(member)
-        if data is None:
+        if not data:
             raise Refused("card-unknown", "no key card of this member here")
         etag = f'"{hashlib.sha256(data).hexdigest()}"'
         if request.headers.get("If-None-Match") == etag:
@@ -126,7 +125,7 @@ class MailboxApi:
         return web.Response(body=data, content_type=CARD_TYPE, headers={"ETag": etag})
 
     async def put_card(self, request: web.Request) -> web.Response:
-        _check_type(request, CARD_TYPE)
+        _check_fields(request, CARD_TYPE, limits.CARD_BYTES)
         signer = await self._signer(request)
         owner = self.hosting.check_owner(request.match_info["member"], signer.member)
         data = await self._body(request, signer, limits.CARD_BYTES)
@@ -169,8 +168,6 @@ class MailboxApi:
 
     def _check_envelope(self, owner: MemberId, jti: DocumentId, data: bytes) -> None:
         """What a host may see of an envelope: its form and its header."""
-        if data.translate(None, _COMPACT):
-            raise Refused("header", "the envelope is not a compact JWE")
         try:
             header = read_header(data)
         except Refused as error:
@@ -188,10 +185,14 @@ class MailboxApi:
 
 def _json(value: object, status: int = 200) -> web.Response:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return web.Response(text=text, status=status, content_type="application/json")
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(text=text, status=status, content_type="application/json", headers=headers)
 
 
-def _check_type(request: web.Request, wanted: str) -> None:
+def _check_fields(request: web.Request, wanted: str, limit: int) -> None:
+    """What the header fields say of the body, before anything is computed for it."""
+    if (request.content_length or 0) > limit:
+        raise Refused("too-large", f"the body has more than {limit} bytes")
     if request.headers.get("Content-Type") != wanted:
         raise Refused("content-type", f"the body has to be {wanted}")
 
@@ -204,7 +205,9 @@ def _jti(request: web.Request) -> DocumentId:
 
 
 def _cursor(request: web.Request, name: str) -> str:
-    text = request.query.get(name, "0" if name == "after" else "")
+    text = request.query.get(name, "0" if name == "after" else None)
+    if text is None:
+        raise Invalid("query", f"{name}: missing")
     if _CURSOR.fullmatch(text) is None:
         raise Refused("cursor-reset", f"{name}: not a cursor of this mailbox", hint="start again at 0")
     return text
