@@ -2,8 +2,8 @@
 
 Rules (docs/protocol.md, 8): size and form of the fields, key id, signature, time, nonce; then the body
 under its deadline; then its digest; then the envelope's header, which alone of an envelope a host may read.
-201 only after the envelope is on disk. Each call is one verb of the flow; here its words are turned into HTTP and
-nothing is decided.
+201 only after the envelope is on disk. Each call is one verb of the flow; here its words are turned into
+HTTP and nothing is decided.
 """
 
 from __future__ import annotations
