@@ -9,9 +9,8 @@ from __future__ import annotations
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from exchange.cli.connection import Node, connected
 from exchange.cli.findings import Finding, bad, warning, well
@@ -68,22 +67,13 @@ async def _node(config: Config, now: int) -> tuple[list[Finding], bool]:
 
 
 async def _card(node: Node, now: int) -> list[Finding]:
-    try:
-        card = _card_of(await node.get("/v1/keys"))
-    except ExchangeError:
-        return []
-    expires = card.get("expires_at", card.get("exp"))
-    if not isinstance(expires, int | float | str):
-        return []
-    left = (parse_time(expires, "card") if isinstance(expires, str) else int(expires)) - now
+    card = (await node.get("/v1/keys"))["card"]
+    if card is None:
+        return [bad("key card", "there is none", "hotline-exchange keys rotate")]
+    left = parse_time(card["exp"], "card.exp") - now
     if left < limits.CARD_LIFE_SECONDS - limits.CARD_ROTATE_SECONDS - 86400:
         return [bad("key card", f"ends in {left // 86400} days", "hotline-exchange keys rotate")]
     return [well("key card", f"good for {left // 86400} more days")]
-
-
-def _card_of(said: Mapping[str, Any]) -> Mapping[str, Any]:
-    card = said.get("card", said.get("encryption", said))
-    return card if isinstance(card, Mapping) else said
 
 
 def _ports(config: Config) -> list[Finding]:

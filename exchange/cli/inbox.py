@@ -85,8 +85,8 @@ def _follow(show: Show, config: Path | None, kind: Kind | None, after: str | Non
 
 def row(item: dict[str, Any]) -> tuple[object, ...]:
     """One item as the cells of a table."""
-    what = [str(item[name]) for name in ("status", "code", "reason", "state") if item.get(name)]
-    if item.get("count") not in (None, 1):
-        what.append(f"{item['count']} times")
-    who = item.get("member") or item.get("sender")
-    return (item["position"], moment(item["at"]), item["kind"], who, item.get("referral"), ", ".join(what))
+    what = [str(item["code"])] if item.get("code") else []
+    if item.get("count") is not None:
+        what.append(f"{item['count']} documents" if item["count"] != 1 else "1 document")
+    member = item.get("member")
+    return (item["position"], moment(item["at"]), item["kind"], member, item.get("referral"), ", ".join(what))

@@ -6,10 +6,13 @@ what is rotated here is the encryption key, which needs nobody else.
 
 from __future__ import annotations
 
-from exchange.cli.connection import talk
-from exchange.cli.node_state import flat
+from typing import Annotated
+
+import typer
+
+from exchange.cli.connection import Answer, talk
 from exchange.cli.options import AsJson, ConfigFile, group
-from exchange.cli.show import Show
+from exchange.cli.show import Show, moment
 
 app = group("The node's own keys.")
 
@@ -17,20 +20,43 @@ app = group("The node's own keys.")
 @app.command("show")
 def show_(as_json: AsJson = False, config: ConfigFile = None) -> None:
     """Show which keys are in use, and until when."""
-    show = Show(as_json)
-    said = talk(config, lambda node: node.get("/v1/keys"))
-    if as_json:
-        show.value(said)
-        return
-    show.facts(flat(said))
+    _tell(Show(as_json), talk(config, lambda node: node.get("/v1/keys")))
 
 
 @app.command()
-def rotate(as_json: AsJson = False, config: ConfigFile = None) -> None:
+def rotate(
+    keep_older: Annotated[
+        bool, typer.Option("--keep-older", help="Do not retire the older keys: nothing has leaked.")
+    ] = False,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+) -> None:
     """Make a new encryption key and card now, and retire the older ones."""
-    show = Show(as_json)
-    said = talk(config, lambda node: node.post("/v1/keys/rotate"))
-    if as_json:
+    body = {"retire": not keep_older}
+    _tell(Show(as_json), talk(config, lambda node: node.post("/v1/keys/rotate", body)))
+
+
+def _tell(show: Show, said: Answer) -> None:
+    if show.json:
         show.value(said)
         return
-    show.facts(flat(said))
+    registered = said.get("registered") or {"signing": [], "http": []}
+    rows = []
+    for entry in registered["signing"]:
+        state = "revoked" if entry["revoked"] else "registered"
+        rows += [(what, entry[what]["kid"], entry["exp"], state) for what in ("ed25519", "ml_dsa_65")]
+    for entry in registered["http"]:
+        rows.append(
+            ("http", entry["key"]["kid"], entry["exp"], "revoked" if entry["revoked"] else "registered")
+        )
+    in_use = {*said["in_use"]["signing"], said["in_use"]["http"]}
+    for kid in sorted(in_use - {kid for _, kid, _, _ in rows}):
+        rows.append(("signing or http", kid, None, "not registered"))
+    for seed in said["seeds"]:
+        rows.append(("encryption", seed["kid"], seed["exp"], "destroyed" if seed["destroyed"] else "held"))
+    in_use |= {said["card"]["kid"]} if said["card"] else set()
+    show.table(
+        ("kind", "kid", "until", "state", "in use"),
+        [(kind, kid, moment(end), state, "yes" if kid in in_use else "") for kind, kid, end, state in rows],
+        empty="There are no keys.",
+    )

@@ -37,7 +37,7 @@ def peers(as_json: AsJson = False, config: ConfigFile = None) -> None:
                 peer.get("waiting"),
                 peer.get("deposited"),
                 peer.get("failures"),
-                moment(peer.get("next_attempt")) if peer.get("failures") else "",
+                moment(peer.get("next_attempt")),
                 peer.get("last_error"),
             )
             for peer in said["peers"]

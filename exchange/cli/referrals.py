@@ -62,8 +62,7 @@ def list_(
         [_summary(referral) for referral in page["referrals"]],
         empty="There are no such referrals.",
     )
-    if page.get("next"):
-        show.line(f"There is more: --after {page['next']}")
+    show.more(page)
 
 
 def show(
@@ -90,7 +89,7 @@ def show(
                 event.get("reason"),
                 event["state"],
             )
-            for event in found.get("timeline") or said.get("timeline", ())
+            for event in found["timeline"]
         ],
         empty="Nothing happened yet.",
     )
@@ -105,6 +104,7 @@ def _facts(found: dict[str, Any]) -> dict[str, object]:
         "from": found["sender"],
         "to": found["recipient"],
         "state": found["state"],
+        "delivery": _delivery(found.get("delivery") or {}),
         "case": found.get("case"),
         "url": url(resource["url"]) if "url" in resource else "(erased)" if not body else None,
         "kind": resource.get("kind"),
@@ -120,6 +120,14 @@ def _facts(found: dict[str, Any]) -> dict[str, object]:
     }
 
 
+def _delivery(said: dict[str, Any]) -> str:
+    """How far it is: what the outbox says of ours, and of our receipt for another member's."""
+    parts = [said.get("state"), moment(said.get("at")), said.get("code")]
+    if said.get("receipt_state"):
+        parts.append(f"our receipt is {said['receipt_state']}")
+    return ", ".join(part for part in parts if part)
+
+
 def _hosting(claim: dict[str, Any]) -> str:
     said = [str(claim[name]) for name in ("country", "ip", "asn", "provider") if name in claim]
     return f"{' '.join(said)} ({claim['source']}, {claim['confidence']})"
@@ -133,6 +141,6 @@ def _summary(referral: dict[str, Any]) -> tuple[object, ...]:
         referral["recipient"] if sent else referral["sender"],
         referral.get("country"),
         referral["state"],
-        moment(referral.get("state_at") or referral.get("created_at")),
+        moment(referral.get("state_at")),
         referral.get("case"),
     )

@@ -128,6 +128,11 @@ class Show:
             table.add_row(*(Text(cell) for cell in text))
         console().print(table)
 
+    def more(self, page: Mapping[str, Any]) -> None:
+        """How to go on behind a page, if there is more."""
+        if page.get("next"):
+            self.line(f"There is more: --after {page['next']}")
+
     def facts(self, facts: Mapping[str, object]) -> None:
         """Names and values, one a line; what is None or empty is left out."""
         shown = {name: clean(value) for name, value in facts.items() if value not in (None, "", [], ())}

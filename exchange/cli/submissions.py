@@ -52,8 +52,8 @@ def list_(
         ("submission", "at", "state", "country", "why", "referral"),
         [
             (
-                one.get("submission") or one.get("id"),
-                moment(one.get("received_at") or one.get("at")),
+                one["submission"],
+                moment(one.get("received_at")),
                 one["state"],
                 one.get("country"),
                 one.get("reason"),
@@ -63,8 +63,7 @@ def list_(
         ],
         empty=f"No submission is {state.value}.",
     )
-    if page.get("next"):
-        show.line(f"There is more: --after {page['next']}")
+    show.more(page)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from exchange.cli.connection import talk
-from exchange.cli.options import AsJson, ConfigFile, group
+from exchange.cli.options import After, AsJson, ConfigFile, Limit, group
 from exchange.cli.show import Show, moment
 from exchange.core.names import DocumentId
 from exchange.errors import Invalid
@@ -24,27 +24,30 @@ DocumentArgument = Annotated[
 
 
 @dead_letters.command("list")
-def list_dead(as_json: AsJson = False, config: ConfigFile = None) -> None:
+def list_dead(
+    after: After = None, limit: Limit = 100, as_json: AsJson = False, config: ConfigFile = None
+) -> None:
     """List dead letters."""
     show = Show(as_json)
-    said = talk(config, lambda node: node.get("/v1/dead-letters"))
+    said = talk(config, lambda node: node.get("/v1/dead-letters", after=after, limit=limit))
     if as_json:
         show.value(said)
         return
     show.table(
-        ("document", "type", "to", "since", "reason"),
+        ("document", "type", "to", "since", "why"),
         [
             (
                 one["document"],
                 one.get("type"),
                 one.get("recipient"),
-                moment(one.get("since") or one.get("at")),
-                one.get("reason") or one.get("code"),
+                moment(one.get("at")),
+                one.get("code"),
             )
             for one in said["dead_letters"]
         ],
         empty="There are no dead letters.",
     )
+    show.more(said)
 
 
 @dead_letters.command()
@@ -69,27 +72,32 @@ def _dead(document: str, verb: str, done: str, show: Show, config: ConfigFile) -
 
 
 @quarantine.command("list")
-def list_quarantine(as_json: AsJson = False, config: ConfigFile = None) -> None:
+def list_quarantine(
+    after: After = None, limit: Limit = 100, as_json: AsJson = False, config: ConfigFile = None
+) -> None:
     """List what lies in quarantine."""
     show = Show(as_json)
-    said = talk(config, lambda node: node.get("/v1/quarantine"))
+    said = talk(config, lambda node: node.get("/v1/quarantine", after=after, limit=limit))
     if as_json:
         show.value(said)
         return
     show.table(
-        ("id", "at", "from", "code", "document"),
+        ("id", "at", "kind", "from", "why", "document", "released"),
         [
             (
                 one["id"],
                 moment(one.get("at")),
-                one.get("depositor") or one.get("sender") or one.get("member"),
+                one.get("kind"),
+                one.get("depositor"),
                 one.get("code"),
                 one.get("document"),
+                moment(one.get("released_at")),
             )
             for one in said["quarantine"]
         ],
         empty="Nothing lies in quarantine.",
     )
+    show.more(said)
 
 
 @quarantine.command()

@@ -35,8 +35,18 @@ SUMMARY = {
     "direction": "sent",
     "state": "accepted",
     "country": "NL",
-    "created_at": AT,
+    "state_at": AT,
     "case": None,
+}
+ENTRY = {"nbf": AT, "exp": AT, "revoked": False}
+KEYS = {
+    "in_use": {"signing": ["kid-a", "kid-b"], "http": "kid-h"},
+    "registered": {
+        "signing": [{"ed25519": {"kid": "kid-a"}, "ml_dsa_65": {"kid": "kid-b"}, **ENTRY}],
+        "http": [],
+    },
+    "card": {"kid": "kid-c", "serial": 1, "exp": AT},
+    "seeds": [{"kid": "kid-c", "exp": AT, "destroyed": False}],
 }
 CASES = [
     Case(
@@ -184,8 +194,8 @@ CASES = [
                     "document": DOCUMENT,
                     "type": "referral/1",
                     "recipient": "nl-example",
-                    "since": AT,
-                    "reason": "expired",
+                    "at": AT,
+                    "code": "expired",
                 }
             ]
         },
@@ -210,13 +220,8 @@ CASES = [
         ["abc", "nl-example", "suspended"],
     ),
     Case("quarantine release abc", "POST /v1/quarantine/abc/release", {"id": "abc"}, ["Released."]),
-    Case(
-        "keys show",
-        "GET /v1/keys",
-        {"signing": [{"kids": ["a", "b"]}], "card": {"serial": 1, "expires_at": AT}},
-        ["card expires at", "2026-01-01 00:00:00Z"],
-    ),
-    Case("keys rotate", "POST /v1/keys/rotate", {"card": {"serial": 2}}, ["card serial"]),
+    Case("keys show", "GET /v1/keys", KEYS, ["ed25519", "kid-a", "2026-01-01 00:00:00Z", "not registered"]),
+    Case("keys rotate", "POST /v1/keys/rotate", KEYS, ["kid-c", "held"], body={"retire": True}),
     Case(
         "registry show",
         "GET /v1/registry",

@@ -1,0 +1,156 @@
+"""A new member gets from nothing to a registration that an administrator accepts, and overwrites nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tomllib
+from pathlib import Path
+
+import pytest
+from support.cli import run
+
+from exchange import keystore
+from exchange.config import load
+from exchange.core import registration
+from exchange.core.schema import Schemas
+from exchange.resources import schema_documents
+
+ANSWERS = {
+    "member": "gb-example",
+    "name": "Example Hotline",
+    "site": "https://hotline.example",
+    "mailbox": "own",
+    "url": "https://mx.example",
+    "mirror": "https://registry.example",
+    "identity-file": "identity.txt",
+}
+
+
+def init(directory: Path, *more: str, **changes: str | None) -> tuple[str, ...]:
+    """The command that makes a node in `directory`; None leaves an option out."""
+    given = ANSWERS | {name.replace("_", "-"): value for name, value in changes.items()}
+    options = [part for name, value in given.items() if value is not None for part in (f"--{name}", value)]
+    return ("init", *options, "--config", str(directory / "hotline-exchange.toml"), *more)
+
+
+def test_a_new_member_has_all_that_it_needs(tmp_path: Path) -> None:
+    ran = run(*init(tmp_path))
+    assert (ran.code, ran.err) == (0, "")
+    assert f"hotline-exchange serve --config {tmp_path}/hotline-exchange.toml" in ran.out
+    config = load(tmp_path / "hotline-exchange.toml")
+    keys = keystore.open(config.data, identity_file=config.identity.file)
+    request = (tmp_path / "gb-example.registration.json").read_bytes()
+    checked = registration.check(request)
+    assert checked.fingerprint in ran.out
+    assert Schemas(schema_documents()).problems("member-1", checked.member) == ()
+    assert checked.member["mailbox"] == "https://mx.example"
+    assert checked.member["status"] == "pending"
+    assert {jwk["kid"] for jwk in keys.signing[0].entry} <= checked.kids
+    for secret in (config.data / "keys.age", config.data / "exchange.db", tmp_path / "identity.txt"):
+        assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert stat.S_IMODE(config.data.stat().st_mode) == 0o700
+
+
+def test_a_member_without_a_port_names_its_host(tmp_path: Path) -> None:
+    ran = run(*init(tmp_path, "--json", mailbox="hosted", url="https://host.example/hx"))
+    assert ran.code == 0
+    assert set(ran.value) == {"member", "config", "request", "fingerprint"}
+    written = tomllib.loads((tmp_path / "hotline-exchange.toml").read_text())
+    assert written["mailbox"] == {"host": "hosted"}
+    member = registration.check(Path(ran.value["request"]).read_bytes()).member
+    assert member["card"] == "https://host.example/hx/v1/members/gb-example/card"
+
+
+MISTAKES = {
+    "a country that is none": ({"member": "uk-example"}, "use GB"),
+    "another country than the id's": ({"country": "NL"}, "(member-country)"),
+    "a country of other systems": ({"country": "EL"}, "use GR"),
+    "no member id": ({"member": "IWF"}, "(member-id)"),
+    "no site": ({"site": None}, "--site is missing"),
+    "a site that is none": ({"site": "example.org"}, "/site"),
+    "a name with markup": ({"name": "<b>"}, "/name"),
+    "a mailbox without TLS": ({"url": "http://mx.example"}, "must begin with https://"),
+    "a mirror with a password": ({"mirror": "https://a:b@c"}, "registry.mirrors"),
+    "neither own nor hosted": ({"mailbox": "mine"}, "(usage)"),
+    "no passphrase and no terminal": ({"identity_file": None}, "(passphrase-missing)"),
+}
+
+
+@pytest.mark.parametrize(("changes", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_leaves_nothing_behind(changes: dict[str, str | None], words: str, tmp_path: Path) -> None:
+    ran = run(*init(tmp_path, **changes))
+    assert (ran.code, words in ran.err) == (2, True), ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    assert run(*init(tmp_path)).code == 0
+    before = (tmp_path / "data/keys.age").read_bytes()
+    assert "(exists)" in run(*init(tmp_path)).err
+    (tmp_path / "hotline-exchange.toml").unlink()
+    (tmp_path / "gb-example.registration.json").unlink()
+    ran = run(*init(tmp_path))
+    assert (ran.code, "(keystore-exists)" in ran.err) == (2, True)
+    assert (tmp_path / "data/keys.age").read_bytes() == before
+
+
+def findings(ran: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for each in json.loads(ran)["findings"]:
+        found.setdefault(each["check"], set()).add(each["state"])
+    return found
+
+
+def test_the_doctor_finds_a_new_node_well_but_for_the_root_file(tmp_path: Path) -> None:
+    run(*init(tmp_path))
+    config = str(tmp_path / "hotline-exchange.toml")
+    ran = run("doctor", "--offline", "--json", "--config", config)
+    states = findings(ran.out)
+    assert ran.code == 1
+    assert states.pop("registry root") == {"bad"}
+    states.pop("disk")
+    assert set.union(*states.values()) == {"ok"}
+    (tmp_path / "root.json").write_text('{"signed": {"_type": "root", "version": 1}}')
+    assert run("doctor", "--offline", "--config", config).code == 0
+    online = run("doctor", "--config", config)
+    assert online.code == 1, "the root is no real one"
+    assert "-> start it with: hotline-exchange serve" in online.out
+
+
+HARM = {
+    "loose keys": (lambda place: (place / "data/keys.age").chmod(0o640), "keys", "chmod 600"),
+    "loose directory": (lambda place: (place / "data").chmod(0o777), "data", "chmod 700"),
+    "a lost keystore": (lambda place: (place / "data/keys.age").unlink(), "keys", "restore"),
+    "a lost database": (lambda place: (place / "data/exchange.db").unlink(), "database", "init"),
+    "a damaged database": (
+        lambda place: (place / "data/exchange.db").write_bytes(os.urandom(8192)),
+        "database",
+        "backup",
+    ),
+    "a root that is none": (lambda place: (place / "root.json").write_text("{}"), "registry root", "root"),
+    "a root that is no JSON": (lambda place: (place / "root.json").write_text("{"), "registry root", "root"),
+    "two mistakes in the configuration": (
+        lambda place: (place / "hotline-exchange.toml").write_text("a = 1\nb = 2\n"),
+        "configuration",
+        "mend the file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("harm", "check", "hint"), HARM.values(), ids=HARM.keys())
+def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(
+    harm: object, check: str, hint: str, tmp_path: Path
+) -> None:
+    run(*init(tmp_path))
+    (tmp_path / "root.json").write_text('{"signed": {"_type": "root", "version": 1}}')
+    harm(tmp_path)  # type: ignore[operator]
+    config = tmp_path / "hotline-exchange.toml"
+    ran = run("doctor", "--offline", "--config", config)
+    assert ran.code == 1
+    bad = [line for line in ran.out.splitlines() if line.startswith("bad")]
+    assert bad
+    assert all(line.split()[1].startswith(check.split(maxsplit=1)[0]) for line in bad)
+    assert f"-> {hint}" in ran.out or hint in ran.out
+    assert "bad" in findings(run("doctor", "--offline", "--json", "--config", config).out)[check]
