@@ -48,6 +48,12 @@ def vocabularies() -> Mapping[str, dict[str, Any]]:
     return _read_all("vocabularies")
 
 
+@cache
+def api_description() -> Mapping[str, Any]:
+    """The OpenAPI description of the member API."""
+    return _read_all("openapi")["member-1"]
+
+
 def _read_all(folder: str) -> Mapping[str, dict[str, Any]]:
     paths = sorted(data_path("schemas", folder).glob("*.json"))
     return {path.stem: _read(path) for path in paths}

@@ -133,9 +133,10 @@ async def _listen(parts: Parts, health: Health, running: Running, listeners: Lis
     if config.mailbox.listen is not None and parts.gate is not None:
         app = mailbox_app(parts, parts.gate)
         await listeners.tcp(app, config.mailbox.listen, "mailbox.listen", tls_context(config))
-    await listeners.socket(member_app(parts, health, "local"), config.member_api.socket)
+    tend = running.tend_now.ring
+    await listeners.socket(member_app(parts, health, local=True, tend=tend), config.member_api.socket)
     if config.member_api.listen is not None:
-        app = member_app(parts, health, None)
+        app = member_app(parts, health, local=False, tend=tend)
         await listeners.tcp(app, config.member_api.listen, "member_api.listen", None)
 
 

@@ -139,18 +139,20 @@ async def _connect(path: Path) -> aiosqlite.Connection:
 
 async def open_sqlite(path: Path) -> SqliteDatabase:
     """Open or make the database file (mode 0600). The caller holds the lock on the data directory."""
+    opened: list[aiosqlite.Connection] = []
     try:
         _make_private(path)
-        writer = await _connect(path)
+        for _ in range(1 + READERS):
+            opened.append(await _connect(path))
         for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}"):
-            await writer.execute(f"PRAGMA {pragma}")
-        readers = [await _connect(path) for _ in range(READERS)]
-        for reader in readers:
+            await opened[0].execute(f"PRAGMA {pragma}")
+        for reader in opened[1:]:
             await reader.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as error:
-        raise translate(error) from error
-    except OSError as error:
-        raise Broken(
-            "disk-io", "the database file cannot be made", hint="check the data directory"
-        ) from error
-    return SqliteDatabase(writer, readers)
+    except (sqlite3.Error, OSError) as error:
+        for connection in opened:
+            await connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise translate(error) from error
+        hint = "check the data directory"
+        raise Broken("disk-io", "the database file cannot be made", hint=hint) from error
+    return SqliteDatabase(opened[0], opened[1:])

@@ -1,0 +1,88 @@
+"""The two applications of a node, given their parts: the mailbox API and the member API."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from exchange import resources
+from exchange.flow.gate import Gate
+from exchange.flow.operate import Operate
+from exchange.flow.reading import Reading
+from exchange.flow.reading_feed import ReadingFeed
+from exchange.flow.reading_node import ReadingNode
+from exchange.flow.receive import Arrived
+from exchange.flow.tokens import Tokens
+from exchange.node.health import Health
+from exchange.node.parts import Parts
+from exchange.server.auth import TokenDoor, local_door
+from exchange.server.mailbox_api import MailboxApi, OwnKeys
+from exchange.server.member_api import MemberApi
+from exchange.server.member_health import HealthRoutes
+from exchange.server.member_inbox import InboxRoutes
+from exchange.server.member_network import NetworkRoutes
+from exchange.server.member_referrals import ReferralRoutes
+from exchange.server.member_submissions import SubmissionRoutes
+from exchange.server.member_tokens import TokenRoutes
+from exchange.server.middleware import application
+from exchange.server.openapi import bundled
+
+
+def mailbox_app(parts: Parts, gate: Gate) -> web.Application:
+    """What other members reach."""
+    cards = parts.cards
+    own = OwnKeys(parts.identity.member, cards.known_kid, lambda: cards.kid, lambda: cards.card)
+
+    def count(answer: str) -> None:
+        parts.metrics.deposits_total.labels("received", answer).inc()
+
+    api = MailboxApi(gate, parts.hosting, parts.world, parts.watch.view, own, count)
+    app = application("mailbox", parts.metrics, parts.world.now)
+    app.add_routes(api.routes())
+    return app
+
+
+def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], None]) -> web.Application:
+    """What the member's own people and systems reach; `local` at the Unix socket, else with tokens.
+
+    `tend` asks for a look at what has to be published.
+    """
+    db, world, bells = parts.db, parts.world, parts.bells
+    tokens = Tokens(db, world, bells)
+    reading = Reading(db)
+    of_node = ReadingNode(
+        db, world, parts.identity, parts.mailbox_key, parts.watch.view, parts.config.registry.mirrors
+    )
+
+    async def released(arrived: Arrived) -> str:
+        return await parts.receive.envelope(arrived, released=True)
+
+    async def rotate(retire: bool) -> None:
+        await parts.cards.rotate(retire=retire)
+        tend()
+
+    operate = Operate(db, world, bells, parts.identity, released)
+    api = MemberApi(
+        ReferralRoutes(world, parts.schemas, parts.rules, reading, parts.submit, parts.answer),
+        SubmissionRoutes(reading, parts.submit),
+        InboxRoutes(ReadingFeed(db, world, bells), of_node, operate),
+        NetworkRoutes(of_node, operate, parts.drafting, rotate, _refresh(parts)),
+        TokenRoutes(tokens),
+        HealthRoutes(health.reasons, health.metrics, _description()),
+    )
+    app = application("member", parts.metrics, world.now)
+    app.add_routes(api.routes(local_door if local else TokenDoor(tokens)))
+    return app
+
+
+def _refresh(parts: Parts) -> Callable[[], Awaitable[object]]:
+    async def refresh() -> None:
+        if await parts.watch.refresh():
+            await parts.consequences.of_change()
+
+    return refresh
+
+
+def _description() -> bytes:
+    return bundled(resources.api_description(), resources.schema_documents())
