@@ -1,4 +1,4 @@
-"""The description of the member API is held against the API: both say the same, and answers are as described."""
+"""The description of the member API is held against the API: the same routes, and answers as described."""
 
 from __future__ import annotations
 
@@ -140,7 +140,8 @@ async def walk(local: ServedMember, theirs: ServedMember, pair: Pair) -> list[tu
     late = await call("POST", "/v1/referrals", send_body("http://192.0.2.1/c", country="FR"))
     await call("POST", "/v1/referrals", {"resource": 1})
     one, two, three = (said["submissions"][0] for said in (sent, lost, late))
-    await call("POST", "/v1/submissions/{id}/route", {"to": "nl-example"}, id=two["submission"])
+    path = "/v1/submissions/{id}/route"
+    routed = (await call("POST", path, {"to": "nl-example"}, id=two["submission"]))["referral"]
     await call("POST", "/v1/submissions/{id}/drop", {"reason": "stale"}, id=three["submission"])
     for entry in (one, two, three):
         await call("GET", "/v1/submissions/{id}", id=entry["submission"])
@@ -151,8 +152,8 @@ async def walk(local: ServedMember, theirs: ServedMember, pair: Pair) -> list[tu
         if status["status"] == "accepted":
             said["own_case"] = "NL-1"
         await call("POST", "/v1/referrals/{id}/outcomes", said, node=theirs, id=one["referral"])
-    await call("POST", "/v1/referrals/{id}/withdrawal", {"reason": "duplicate"}, id=two["referral"])
-    await call("POST", "/v1/dead-letters/{document}/drop", document=two["referral"])
+    await call("POST", "/v1/referrals/{id}/withdrawal", {"reason": "duplicate"}, id=routed)
+    await call("POST", "/v1/dead-letters/{document}/drop", document=routed)
     [row] = await pair[0].rows("SELECT document_id FROM outbox WHERE type = 'withdrawal/1'")
     await call("POST", "/v1/dead-letters/{document}/drop", document=row["document_id"])
     await call("POST", "/v1/dead-letters/{document}/retry", document=row["document_id"])
