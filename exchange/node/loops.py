@@ -37,10 +37,13 @@ _log = logger()
 
 @dataclass(slots=True)
 class Loop:
-    """One loop; `failed` is the code of its last failure while it goes on failing."""
+    """One loop: `step` is its work, `rest` its wait, which does not hold back that the step has worked.
+    `failed` is the code of its last failure while it goes on failing.
+    """
 
     name: str
     step: Callable[[], Awaitable[None]]
+    rest: Callable[[], Awaitable[None]] | None = None
     failed: str | None = None
     failures: int = 0
 
@@ -50,6 +53,8 @@ class Loop:
             try:
                 await self.step()
                 self.failed, self.failures = None, 0
+                if self.rest is not None:
+                    await self.rest()
             except Broken as error:
                 if error.code in FATAL:
                     raise

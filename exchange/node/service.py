@@ -49,36 +49,41 @@ class Running:
     tend_now: Bell = field(default_factory=Bell)
 
     def loops(self) -> list[Loop]:
+        collect = Loop("collect", lambda: self._collect(collect))
         return [
             Loop("deliver", self.delivery.step),
-            Loop("collect", self._collect),
-            Loop("refresh", self._refresh),
-            Loop("tend", self._tend),
-            Loop("sweep", self._sweep),
+            collect,
+            Loop("refresh", self._refresh, self._rest_of_refresh),
+            Loop("tend", self._tend, self._rest_of_tend),
+            Loop("sweep", self.parts.sweep.run, self._rest_of_sweep),
             Loop("journal", self.parts.sequencer.step),
         ]
 
-    async def _collect(self) -> None:
-        result = await self.parts.collect.run()
+    async def _collect(self, loop: Loop) -> None:
+        # After a failure no long poll: that the mailbox answers again is to be known at once.
+        result = await self.parts.collect.run(limits.LONG_POLL_SECONDS if loop.failed is None else 0)
         if isinstance(result, Failed):
             raise Unavailable(result.code, "our mailbox was not collected", retry_after=result.retry_after)
         self.parts.metrics.collect_pages_total.inc()
 
     async def _refresh(self) -> None:
-        await self.parts.bells.refresh.wait(limits.REGISTRY_REFRESH_SECONDS, self.parts.world.sleep)
         if await self.parts.watch.refresh():
             await self.parts.consequences.of_change()
+
+    async def _rest_of_refresh(self) -> None:
         await self.parts.world.sleep(REFRESH_PAUSE_SECONDS)
+        await self.parts.bells.refresh.wait(limits.REGISTRY_REFRESH_SECONDS, self.parts.world.sleep)
 
     async def _tend(self) -> None:
         await self.parts.cards.tend()
         failed = await self.parts.publish.run()
         if failed is not None:
             raise Unavailable(failed, "our key card was not published")
+
+    async def _rest_of_tend(self) -> None:
         await self.tend_now.wait(TEND_SECONDS, self.parts.world.sleep)
 
-    async def _sweep(self) -> None:
-        await self.parts.sweep.run()
+    async def _rest_of_sweep(self) -> None:
         await self.parts.world.sleep(SWEEP_SECONDS)
 
 
