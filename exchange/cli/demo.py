@@ -98,8 +98,15 @@ async def _run(show: Show, feed: Feed, plan: NetworkPlan, place: Path, *, keep: 
         right = _tell(show, tally, times)
         if keep:
             _tell_how_to_look(show, place, plan)
-            await asyncio.Event().wait()
+            await _told_to_stop()
     return right
+
+
+async def _told_to_stop() -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 @asynccontextmanager

@@ -96,21 +96,22 @@ async def running(joined: Sequence[Joined]) -> AsyncIterator[list[Config]]:
     """Start the nodes and wait until all are ready; gives their configurations, in the same order."""
     processes: list[asyncio.subprocess.Process] = []
     try:
-        for one in joined:
-            processes.append(await _start(one.config))
-        configs = [configuration.load(one.config) for one in joined]
-        for config, process, one in zip(configs, processes, joined, strict=True):
-            await _ready(config, process, one.config.with_name(LOG))
-        yield configs
+        configs = {one.config: configuration.load(one.config) for one in joined}
+        for host in ("own", "hosted"):  # a guest is ready only when its host is
+            files = [file for file, config in configs.items() if config.mailbox.host == host]
+            started = [await _start(file, processes) for file in files]
+            for file, process in zip(files, started, strict=True):
+                await _ready(configs[file], process, file.with_name(LOG))
+        yield list(configs.values())
     finally:
         await asyncio.shield(_stop(processes))
 
 
-async def _start(config: Path) -> asyncio.subprocess.Process:
+async def _start(config: Path, started: list[asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOTLINE_")}
     environment.pop("CREDENTIALS_DIRECTORY", None)
     with config.with_name(LOG).open("ab") as log:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "exchange.cli", "serve", "--config", str(config)),
             stdin=asyncio.subprocess.DEVNULL,
@@ -119,6 +120,8 @@ async def _start(config: Path) -> asyncio.subprocess.Process:
             env=environment,
             start_new_session=True,  # Ctrl-C is for the demo, which then stops its nodes in order
         )
+    started.append(process)
+    return process
 
 
 async def _ready(config: Config, process: asyncio.subprocess.Process, log: Path) -> None:

@@ -65,6 +65,7 @@ async def answer_all(node: Node, member: str, tally: Tally, changed: Callable[[]
         page = await read(node, after=cursor, kind="referral", wait=WAIT_SECONDS, limit=PAGE)
         cursor = page["cursor"]
         for item in page["items"]:
+            tally.alarms["opened twice"] += item["referral"] in tally.opened
             tally.opened[item["referral"]] = member
             await _answer(node, item["referral"], f"{member[:2]}-{count + 1:05}", MIX[count % len(MIX)])
             count += 1

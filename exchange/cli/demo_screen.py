@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exchange.cli.demo_tally import Row, Tally
-from exchange.cli.show import Show, console
+from exchange.cli.show import Show, console, print_table
 
 ROWS: Final = 16
 """Countries shown one by one; the others share a line."""
@@ -54,7 +54,7 @@ class Screen:
             self._live.stop()
         elif kind is None and not self._show.json:
             self._progress()
-            console().print(self._table())
+            print_table(self._table())
 
     def changed(self) -> None:
         """Something was counted: say so, now and then."""
@@ -92,7 +92,7 @@ def _shown(rows: Mapping[str, Row]) -> dict[str, Row]:
         others.answered += row.answered
         others.domestic += row.domestic
         others.reasons += row.reasons
-    return shown if len(names) <= ROWS else {**shown, f"{len(names) - ROWS} others": others}
+    return shown if len(names) <= ROWS else {**shown, f"{len(names) - ROWS} more": others}
 
 
 def _figures(row: Row) -> tuple[str, str, str]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from exchange.core.referral_state import FINAL, LEG_ENDED, State
 
-NO_COUNTRY: Final = "-"
+NO_COUNTRY: Final = "(none)"
 """The country of a line whose URL has a name and no address: the demo resolves nothing."""
 ANSWERED: Final = frozenset((FINAL | LEG_ENDED) - {State.REFUSED})
 
@@ -120,7 +120,7 @@ class Tally:
                 found.append(f"{self.routed} were routed, {count} are {name}")
         if len(self.opened) != self.received:
             found.append(f"{len(self.opened) - self.received} stand open at somebody whom they were not for")
-        found += [f"{count} alarms: {code}" for code, count in sorted(self.alarms.items())]
+        found += [f"{code}: {count}" for code, count in sorted(self.alarms.items()) if count]
         return found
 
     def to_json(self) -> dict[str, Any]:

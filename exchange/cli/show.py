@@ -60,6 +60,18 @@ def console(file: TextIO | None = None) -> Console:
     )
 
 
+def print_table(table: Table) -> None:
+    """Print a table; where no person watches, without the blanks that fill its lines."""
+    out = console()
+    if out.is_terminal:
+        out.print(table)
+        return
+    with out.capture() as captured:
+        out.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    sys.stdout.flush()
+
+
 def problem_of(error: ExchangeError) -> dict[str, Any]:
     """`error` in the form of problem details (RFC 9457)."""
     said: dict[str, Any] = {
@@ -126,7 +138,7 @@ class Show:
             table.add_column(Text(name), no_wrap=not sys.stdout.isatty(), overflow="fold")
         for text in texts:
             table.add_row(*(Text(cell) for cell in text))
-        console().print(table)
+        print_table(table)
 
     def more(self, page: Mapping[str, Any]) -> None:
         """How to go on behind a page, if there is more."""

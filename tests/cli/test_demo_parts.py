@@ -93,7 +93,7 @@ def whole() -> Tally:
 def test_the_balance_of_a_good_run_adds_up() -> None:
     tally = whole()
     assert tally.faults() == []
-    assert list(tally.rows()) == ["-", "KR", "US"]
+    assert list(tally.rows()) == ["(none)", "KR", "US"]
     assert tally.to_json()["countries"]["US"]["answered"] == 1
 
 
