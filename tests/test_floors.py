@@ -25,11 +25,10 @@ LAYERS = [
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 ONLY = {"core": {"errors"}, "server": {"flow", "core", "errors", "observe"}}
 PACKAGES = {
-    "core": "cryptography jsonschema referencing jsonschema_rs http_message_signatures http_sf ada_url "
-    "publicsuffixlist",
+    "core": "cryptography jsonschema referencing jsonschema_rs ada_url",
     "observe": "structlog prometheus_client",
     "store": "aiosqlite",
-    "client": "aiohttp yarl tuf iptocc maxminddb dns",
+    "client": "aiohttp yarl tuf iptocc",
     "keystore": "pyrage",
     "registrar": "tuf securesystemslib",
     "server": "aiohttp",
