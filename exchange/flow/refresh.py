@@ -130,6 +130,7 @@ class Consequences:
         if data is None:
             return "not-kept"
         verdict = await self.receive(Arrived(DocumentId(jti), MemberId(depositor), bytes(data)))
-        async with self.db.transaction() as tx:
-            await quarantine.released(tx, item, self.world.now())
+        if verdict == "received":
+            async with self.db.transaction() as tx:
+                await quarantine.released(tx, item, self.world.now())
         return verdict
