@@ -143,7 +143,9 @@ class Receive:
             for item in fresh:
                 if item.document is not None and item.document.type is DocumentType.RECEIPT:
                     await self.receipts.take(tx, item.document)
-            await outbox.wait_again(tx, sorted({r["receipt_id"] for r in again if r["receipt_id"]}), now)
+            await outbox.receipts_wait_again(
+                tx, sorted({r["receipt_id"] for r in again if r["receipt_id"]}), now
+            )
             for item in [*conflicts, *(i for i in fresh if codes[i.entry.id] is not None)]:
                 code = codes.get(item.entry.id) or "id-conflict"
                 await self.refusals.document(tx, opened, item.entry, item.line, code)

@@ -105,12 +105,12 @@ async def dead(tx: Transaction, rows: Iterable[tuple[str, str, str | None]], now
     )
 
 
-async def wait_again(tx: Transaction, ids: Iterable[str], now: float) -> int:
-    """deposited -> waiting, for documents whose envelope or receipt has to go out again."""
+async def receipts_wait_again(tx: Transaction, ids: Iterable[str], now: float) -> int:
+    """deposited -> waiting for receipts of our own that have to go out again; a buried one rises."""
     return await tx.execute_many(
-        "UPDATE outbox SET state = 'waiting', state_at = ? "
-        "WHERE document_id = ? AND state = 'deposited' AND data IS NOT NULL",
-        [(now, document_id) for document_id in ids],
+        "UPDATE outbox SET state = 'waiting', state_at = ?, created_at = ?, dead_code = NULL "
+        "WHERE document_id = ? AND state IN ('deposited', 'dead') AND wants_receipt = 0 AND data IS NOT NULL",
+        [(now, now, document_id) for document_id in ids],
     )
 
 

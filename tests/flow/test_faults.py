@@ -257,3 +257,21 @@ async def test_members_that_left_get_dead_letters(pair: Pair) -> None:
     assert (await a.rows("SELECT last_error FROM peers"))[0]["last_error"] == "member-left"
     await a.sweep.run()
     assert [r["dead_code"] for r in await a.rows("SELECT dead_code FROM outbox")] == ["member-left"]
+
+
+async def test_a_document_that_is_tried_again_after_its_receipt_was_buried_is_receipted_anew(
+    pair: Pair,
+) -> None:
+    a, b = pair
+    [said] = await a.send(send_body())
+    await a.round()
+    await b.collect.run(wait=0)  # the receipt waits at b, and a is out of reach for 30 days
+    a.network.clock.now += limits.MESSAGE_LIFE_SECONDS + 1
+    await a.sweep.run()
+    await b.sweep.run()
+    assert [r["state"] for r in await b.rows("SELECT state FROM outbox")] == ["dead"]
+    await b.cards.tend()
+    async with a.db.transaction() as tx:
+        assert await outbox.retry_dead(tx, said["referral"], a.network.clock.now)
+    await settle(a, b)
+    await exactly_once(a, b, said["referral"])
