@@ -6,8 +6,8 @@ its length, never compressed or chunked; no Upgrade. A body is read under a limi
 `read_body` alone. Every error becomes problem details here, and every answer is counted.
 
 aiohttp by itself lets most of this through to its routes, unpacks compressed bodies, waits for ever for a
-stalled one and keeps idle connections for an hour: `application` and `runner` hold the settings against
-that. It refuses to know who asks and what for.
+stalled one, keeps idle connections for an hour and quotes what it cannot parse: `application` and `runner`
+hold the settings against that. It refuses to know who asks and what for.
 """
 
 from __future__ import annotations
@@ -49,6 +49,41 @@ _QUERY = re.compile(r"(?:[A-Za-z0-9._~:/=&,+-]|%[0-9A-Fa-f]{2})*")
 _server_log = logging.getLogger("aiohttp.server.exchange")
 
 Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _Protocol(web.RequestHandler):
+    """Answers what is no HTTP at all in our words: aiohttp's own quote the bytes that it could not parse."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = problems.OUR_FAULT,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc, None)  # logs, and raises when an answer was begun
+        if status == problems.OUR_FAULT:
+            said = problems.problem(status, "internal", problems.NOT_TOLD)
+        else:
+            said = problems.problem(status, "http-malformed", "What came is not HTTP/1.1 as it has to be.")
+        said.force_close()
+        return said
+
+
+class _Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class _Runner(web.AppRunner):
+    """Private names of aiohttp: tests/server/test_middleware.py notices when they stop working."""
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        server.__class__ = _Server
+        return server
 
 
 class _NotMalformed(logging.Filter):
@@ -162,7 +197,7 @@ def application(
 def runner(app: web.Application, *, shutdown_seconds: float = 5.0) -> web.AppRunner:
     """The runner of `app`; raises `Broken` where aiohttp would be unsafe to run."""
     require_fast_parser()
-    return web.AppRunner(
+    return _Runner(
         app,
         access_log=None,
         logger=_server_log,

@@ -132,6 +132,24 @@ async def test_a_malformed_request_is_refused_by_whoever_sees_it_first(
     assert caplog.records == [], "whoever sends rubbish must not fill the log"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        GET + b"SECRET\r\n\r\n",
+        b"SECRET!? /v1/things/1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"\x16\x03\x01SECRET\r\n\r\n",
+        GET + b"SECRET : y\r\n\r\n",
+        PUT + b"Content-Length: SECRET\r\n\r\n",
+        GET + b"X: " + b"SECRET" * 2000 + b"\r\n\r\n",
+    ],
+)
+async def test_what_cannot_be_parsed_is_answered_without_a_word_of_it(port: int, data: bytes) -> None:
+    status, told, head = await send(port, data)
+    assert (status, told["type"]) == (400, "urn:hotline-exchange:http-malformed")
+    assert b"application/problem+json" in head
+    assert "SECRET" not in json.dumps(told)
+
+
 async def test_head_is_refused(port: int) -> None:
     assert (await send(port, b"HEAD /v1/things/1 HTTP/1.1\r\nHost: a\r\n\r\n"))[0] == 405
 
