@@ -105,18 +105,13 @@ class Collect:
     receive: Callable[[Arrived], Awaitable[str]]
 
     async def run(self, wait: int = limits.LONG_POLL_SECONDS) -> Failed | int:
-        """One run: all that is there, waiting for the first page; how many envelopes, or why it failed."""
-        taken, after = 0, START
-        while True:
-            page = await self.source.page(after, wait if taken == 0 else 0)
-            if isinstance(page, Failed):
-                return page
-            if not page.envelopes:
-                return taken
-            for arrived in page.envelopes:
-                await self.receive(arrived)  # T3
-            failed = await self.source.acknowledge(page.cursor)
-            if failed is not None:
-                return failed
-            taken += len(page.envelopes)
-            after = page.cursor
+        """One run: a page, waiting for it if there is none; how many envelopes it had, or why it failed."""
+        page = await self.source.page(START, wait)
+        if isinstance(page, Failed):
+            return page
+        if not page.envelopes:
+            return 0
+        for arrived in page.envelopes:
+            await self.receive(arrived)  # T3
+        failed = await self.source.acknowledge(page.cursor)
+        return len(page.envelopes) if failed is None else failed

@@ -61,7 +61,7 @@ class Deliver:
     count: Callable[[str], None]
 
     async def peer(self, recipient: MemberId) -> bool:
-        """Deliver one message to a peer that is due; whether more may be waiting and it may go on at once."""
+        """Deliver one message to a peer that is due; whether more was waiting and it may go on at once."""
         member = self.registry().member(recipient)
         obstacle = self._obstacle(member, recipient)
         if member is None or obstacle is not None:
@@ -79,7 +79,7 @@ class Deliver:
             self.count(verdict.value)
             if verdict is Outcome.DEPOSITED:
                 await self._t2(recipient, packed)
-                return True
+                return packed.more
             if verdict is Outcome.WRONG_KEY and attempt == "first":
                 async with self.db.transaction() as tx:
                     await peers.forget_card(tx, recipient)
@@ -119,7 +119,7 @@ class Deliver:
 
     async def _packed(self, recipient: MemberId, card: KeyCard) -> Packed | None:
         async with self.db.reading() as tx:
-            rows = await outbox.waiting(tx, recipient, limits.MESSAGE_DOCUMENTS)
+            rows = await outbox.waiting(tx, recipient, limits.MESSAGE_DOCUMENTS + 1)  # one more: is there?
             log = await journal.current_log(tx)
             mark = await journal.head(tx, log)
         if not rows:

@@ -23,6 +23,10 @@ from exchange.store.port import Database, Transaction
 LOG: Final = "journal_log"
 BATCH: Final = 1000
 """Entries numbered in one transaction: some 10 ms of work."""
+GATHER_SECONDS: Final = 0.05
+"""Seconds after the first new entry in which more of them gather: one transaction for many messages, and none
+that the next message has to wait for.
+"""
 GENESIS: Final = bytes(32)
 """What stands before the first link."""
 
@@ -93,7 +97,8 @@ class Sequencer:
         return len(rows)
 
     async def step(self) -> None:
-        """Number all that waits, then wait for more."""
+        """Number all that waits, then wait for more to gather."""
         while await self.number() == BATCH:
             pass
         await self.bells.journal.wait(1.0, self.world.sleep)
+        await self.world.sleep(GATHER_SECONDS)

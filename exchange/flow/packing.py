@@ -31,13 +31,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A sealed envelope, and what its sender keeps of it."""
+    """A sealed envelope, and what its sender keeps of it; `more` when it does not hold all that waited."""
 
     jti: DocumentId
     envelope: bytes
     digest: Digest
     manifest: bytes
     documents: tuple[DocumentId, ...]
+    more: bool
 
 
 def pack(
@@ -66,4 +67,5 @@ def pack(
     )
     built = message.build(manifest, identity.signing, [document.data for document in chosen])
     sealed = envelope.seal(built.text, card.key, jti)
-    return Packed(jti, sealed, Digest.of(sealed), built.jws, tuple(document.id for document in chosen))
+    ids = tuple(document.id for document in chosen)
+    return Packed(jti, sealed, Digest.of(sealed), built.jws, ids, len(chosen) < len(waiting))

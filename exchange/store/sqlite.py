@@ -69,6 +69,9 @@ class SqliteTransaction:
         return cursor.rowcount
 
     async def execute_many(self, sql: str, rows: Iterable[Args]) -> int:
+        rows = list(rows)
+        if not rows:
+            return 0  # a turn of the connection's thread costs as much as writing ten rows
         try:
             cursor = await self._connection.executemany(sql, rows)
         except sqlite3.Error as error:
