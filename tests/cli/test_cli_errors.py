@@ -148,6 +148,14 @@ def test_a_node_that_cannot_start_says_why(loose: str | None, code: str, tmp_pat
         assert f"hint: chmod 600 {tmp_path / loose}" in ran.err
 
 
+def test_a_wrong_passphrase_is_one_sentence(tmp_path: Path) -> None:
+    config = write_config(tmp_path, identity__file=None)
+    keystore.create(tmp_path / "data", passphrase="right and long enough")
+    ran = run("serve", "--config", config, given=b"wrong\n")
+    assert (ran.code, "wrong passphrase" in ran.err) == (2, True)
+    assert "(passphrase)" in ran.err
+
+
 def _commands(group: object, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     inner = getattr(group, "commands", None)
     if inner is None:

@@ -87,11 +87,13 @@ def test_one_member_has_no_port_and_is_well(network: Network) -> None:
     assert states["node"] == states["key card"] == states["membership"] == states["clock"] == "ok"
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["inbox", "list", "peers", "status", "keys show", "registry show", "journal head", "journal verify"]
-    + ["submissions list", "dead-letters list", "quarantine list", "tokens list", "registry refresh"],
+LOOKING = (
+    "inbox,list,peers,status,keys show,registry show,registry refresh,journal head,journal verify,"
+    "submissions list,dead-letters list,quarantine list,tokens list"
 )
+
+
+@pytest.mark.parametrize("command", LOOKING.split(","))
 def test_every_command_that_looks_works_for_people_and_programs(command: str, network: Network) -> None:
     for config in (network.sender, network.recipient):
         person = run(*command.split(), "--config", config)
@@ -157,7 +159,7 @@ def test_what_has_no_destination_is_sent_by_a_person_or_dropped(network: Network
     assert run("submissions", "route", one, "--to", member, "--config", network.sender).code == 0
     assert run("submissions", "drop", other, "--reason", "stale", "--config", network.sender).code == 0
     again = run("submissions", "drop", other, "--reason", "stale", "--config", network.sender)
-    assert again.code == 2
+    assert (again.code, "(submission-not-open)" in again.err) == (1, True)
 
 
 def test_tokens_keys_and_routes(network: Network) -> None:
