@@ -193,7 +193,9 @@ class TestNode:
         answered = await self.submit.submit(lines, asked)
         return json.loads(answered.body)["submissions"]
 
-    async def say(self, referral: str, status: str, *, key: str | None = None, **fields: Any) -> dict[str, Any]:
+    async def say(
+        self, referral: str, status: str, *, key: str | None = None, **fields: Any
+    ) -> dict[str, Any]:
         occurred = format_time(self.world.now())
         request = {"status": status, "actor": "hotline", "occurred_at": occurred, **fields}
         asked = idempotency.asked("local", key or os.urandom(8).hex(), referral, json.dumps(request).encode())
@@ -217,7 +219,9 @@ class TestNode:
         await self.db.close()
 
 
-def send_body(url: str = "http://192.0.2.17/files/sample.bin", country: str = "NL", **changes: Any) -> dict[str, Any]:
+def send_body(
+    url: str = "http://192.0.2.17/files/sample.bin", country: str = "NL", **changes: Any
+) -> dict[str, Any]:
     """A submission that is valid at NOW of these tests."""
     observed = format_time(NOW - 1800)
     return bodies.submission_body(
@@ -274,7 +278,8 @@ async def make_node(
         cards.seed_for,
         lambda kind, verdict: counted.append((kind, verdict)),
     )
-    source = OwnMailbox(hosting, me) if host is None else HostedMailbox(mailbox, world, me, lambda: base_of(host.me))
+    own = OwnMailbox(hosting, me)
+    source = own if host is None else HostedMailbox(mailbox, world, me, lambda: base_of(host.me))
     node = TestNode(
         me,
         network,
