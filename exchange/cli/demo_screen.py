@@ -25,8 +25,8 @@ EVERY_SECONDS: Final = 2.0
 """Seconds between lines of progress."""
 _COLUMNS: Final = ("hosted in", "goes to", "why", "sent", "receipted", "answered", "not sent, because")
 _REASONS: Final = {
-    "country-unknown": "a name without an address: an analyst has to choose",
-    "no-destination": "nobody answers for this country",
+    "country-unknown": "with a name and no address",
+    "no-destination": "nobody answers there",
 }
 
 
@@ -73,7 +73,8 @@ class Screen:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for name in _COLUMNS:
             right = name in ("sent", "receipted", "answered")
-            table.add_column(Text(name), justify="right" if right else "left", no_wrap=True)
+            last = name == _COLUMNS[-1]
+            table.add_column(Text(name), justify="right" if right else "left", no_wrap=not last)
         for name, row in _shown(self._tally.rows()).items():
             cells = (name, row.to, row.basis, *_figures(row), _why(row))
             table.add_row(*(Text(cell) for cell in cells))
