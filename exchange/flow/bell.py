@@ -64,3 +64,10 @@ class Bells:
     refresh: Bell = field(default_factory=Bell)
     mailbox: defaultdict[str, Chime] = field(default_factory=lambda: defaultdict(Chime))
     feed: Chime = field(default_factory=Chime)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def stop(self) -> None:
+        """Let every long poll answer with what there is, so that nobody holds up the end of the node."""
+        self.stopping.set()
+        for chime in (*self.mailbox.values(), self.feed):
+            chime.ring()

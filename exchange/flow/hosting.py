@@ -121,7 +121,7 @@ class Hosting:
                 position = parse_cursor(after, box["epoch"], box["position"])
                 rows = await mailboxes.page(tx, owner, position, limits.PAGE_ENVELOPES, limits.PAGE_BYTES)
             left = deadline - self.world.now()
-            if rows or left <= 0:
+            if rows or left <= 0 or self.bells.stopping.is_set():
                 last = rows[-1]["position"] if rows else position
                 return HeldPage(_held(rows), f"{box['epoch']}.{last}")
             try:

@@ -45,7 +45,7 @@ class ReadingFeed:
                 position = parse_cursor(after or START, epoch, last)
                 rows = await feed.page(tx, position, limit, kind)
             left = deadline - self.world.now()
-            if rows or left <= 0:
+            if rows or left <= 0 or self.bells.stopping.is_set():
                 reached = rows[-1]["position"] if rows else position
                 return {"items": [_item(row) for row in rows], "cursor": f"{epoch}.{reached}"}
             try:

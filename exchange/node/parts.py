@@ -119,7 +119,6 @@ async def _build(config: Config, keys: Keystore, metrics: Metrics, world: World,
             await watch.refresh()
         except ExchangeError as error:
             watch.failed = error.code  # /readyz says so, and the loop tries again
-    bells.refresh.ring()
     view = watch.known.view if watch.known is not None else None
     member = config.member
     home = member[:2].upper()

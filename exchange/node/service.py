@@ -124,6 +124,7 @@ async def _serve(parts: Parts, announce: Announce) -> int:
         logger().info("started", member=parts.identity.member)
         return await _until(stop, [_named(one.run(parts.world, parts.metrics), one.name) for one in loops])
     finally:
+        parts.bells.stop()
         await listeners.close()
         await delivery.stop()
         logger().info("stopped", member=parts.identity.member)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -150,3 +151,12 @@ async def test_the_same_key_gives_the_same_answer_and_sends_once(pair: Pair) -> 
     assert error.value.code == "idempotency-conflict"
     await settle(a, b)
     assert len(await b.rows("SELECT id FROM referrals")) == 1
+
+
+async def test_a_stop_lets_long_polls_answer_at_once(pair: Pair) -> None:
+    a, _ = pair
+    waiting = asyncio.create_task(a.hosting.page(a.me, "0", 25))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    a.bells.stop()
+    assert (await asyncio.wait_for(waiting, 5)).envelopes == ()
