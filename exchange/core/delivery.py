@@ -110,6 +110,11 @@ def outcome(answer: Answer) -> Outcome:
     return verdict or BY_STATUS.get(answer.status, Outcome.ALARM_BACK_OFF)
 
 
+def clock_of_host(answer: Answer) -> int | None:
+    """The host's clock in unix seconds, when the request failed by it alone: signed by it, once more."""
+    return answer.now if outcome(answer) is Outcome.TIME else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Steps:
     first: float

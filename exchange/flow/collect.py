@@ -14,7 +14,7 @@ from typing import Protocol
 
 from exchange.client.answers import Collected
 from exchange.core import limits
-from exchange.core.delivery import Answer
+from exchange.core.delivery import Answer, clock_of_host
 from exchange.core.names import DocumentId, MemberId
 from exchange.flow.hosting import START, Hosting
 from exchange.flow.receive import Arrived
@@ -82,6 +82,8 @@ class HostedMailbox:
     async def page(self, after: str, wait: int) -> Page | Failed:
         now = int(self.world.now())
         collected = await self.host.collect(self.base(), self.member, after, wait, now)
+        if (theirs := clock_of_host(collected.answer)) is not None:
+            collected = await self.host.collect(self.base(), self.member, after, wait, theirs)
         if collected.page is None:
             return _failed(collected.answer)
         held = collected.page.envelopes
@@ -90,6 +92,8 @@ class HostedMailbox:
     async def acknowledge(self, through: str) -> Failed | None:
         now = int(self.world.now())
         answer = await self.host.acknowledge(self.base(), self.member, through, now)
+        if (theirs := clock_of_host(answer)) is not None:
+            answer = await self.host.acknowledge(self.base(), self.member, through, theirs)
         return None if answer.ok else _failed(answer)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from exchange.core.delivery import Answer
+from exchange.core.delivery import Answer, clock_of_host
 from exchange.core.names import MemberId
 from exchange.flow.cards import Cards
 from exchange.flow.world import World
@@ -47,6 +47,8 @@ class Publish:
             if await meta.get(tx, PUBLISHED) == mark:
                 return None
         answer = await self.host.put_card(base, self.member, self.cards.card, int(self.world.now()))
+        if (theirs := clock_of_host(answer)) is not None:
+            answer = await self.host.put_card(base, self.member, self.cards.card, theirs)
         if not answer.ok:
             return answer.code or answer.kind.value
         async with self.db.transaction() as tx:

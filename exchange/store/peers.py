@@ -1,7 +1,8 @@
 """Peers: when each is due, what its host last said, and the key card that we hold of it.
 
-Rules: one answer of a host delays the peer, never a document. The highest card serial per member is never
-forgotten.
+Rules: one answer of a host delays the peer, never a document, and never for longer than the ceiling of the
+back-off: a time beyond it was written by a clock that was wrong, and means now. The highest card serial per
+member is never forgotten.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from exchange.core import limits
 from exchange.store.port import Row, Transaction, fetch_one
 
 
@@ -24,10 +26,10 @@ class Delay:
 async def due(tx: Transaction, now: float) -> Sequence[str]:
     """Members for whom something waits and who are due."""
     rows = await tx.fetch(
-        "SELECT member FROM peers WHERE due_at <= ? AND EXISTS "
+        "SELECT member FROM peers WHERE (due_at <= ? OR due_at > ?) AND EXISTS "
         "(SELECT 1 FROM outbox WHERE outbox.recipient = peers.member AND outbox.state = 'waiting') "
         "ORDER BY due_at, member",
-        (now,),
+        (now, now + limits.REFUSED_RETRY_MAX_SECONDS),
     )
     return [row["member"] for row in rows]
 

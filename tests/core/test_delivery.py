@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.core import limits
-from exchange.core.delivery import Answer, AnswerKind, Outcome, backoff, outcome
+from exchange.core.delivery import Answer, AnswerKind, Outcome, backoff, clock_of_host, outcome
 
 
 def problem(status: int, code: str | None = None, now: int | None = None) -> Answer:
@@ -56,6 +56,12 @@ CASES = [
 def test_each_answer_of_a_host_has_its_row(answer: Answer, wanted: Outcome) -> None:
     assert outcome(answer) is wanted
     assert answer.ok == (wanted is Outcome.DEPOSITED)
+
+
+def test_only_an_answer_about_time_lends_us_the_clock_of_its_host() -> None:
+    assert clock_of_host(problem(401, "time", now=7)) == 7
+    assert clock_of_host(problem(401, "replay", now=7)) is None
+    assert clock_of_host(Answer(AnswerKind.OK, 204)) is None
 
 
 def test_no_answer_ends_a_document() -> None:

@@ -120,6 +120,13 @@ async def test_peers_are_due_only_when_something_waits(db: SqliteDatabase) -> No
         assert await peers.due(tx, 10.0) == ["nl-example"]
 
 
+async def test_a_clock_that_was_wrong_holds_no_peer_back(db: SqliteDatabase) -> None:
+    async with db.transaction() as tx:
+        await outbox.add(tx, [outbound(1)])
+        await peers.delay(tx, "nl-example", peers.Delay(30 * 86400.0, 1, "network"), 30 * 86400.0)
+        assert await peers.due(tx, 10.0) == ["nl-example"]
+
+
 async def test_the_highest_card_is_never_forgotten(db: SqliteDatabase) -> None:
     async with db.transaction() as tx:
         await peers.keep_card(tx, "nl-example", 5, b"five")
