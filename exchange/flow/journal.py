@@ -80,19 +80,20 @@ class Sequencer:
 
     async def number(self) -> int:
         """Number one batch; how many entries it had."""
-        async with self.db.transaction() as tx:
+        async with self.db.reading() as tx:  # nobody else takes entries away or moves the head
             rows = await journal.pending(tx, BATCH)
             if not rows:
                 return 0
-            log = await ensure_log(tx, self.world)
+            log = await current_log(tx)
             last = await journal.head(tx, log)
-            n, previous = (0, GENESIS) if last is None else (int(last["n"]), bytes(last["link"]))
-            links = []
-            for row in rows:
-                n += 1
-                leaf = journal_chain.leaf(row["entry"])
-                previous = journal_chain.link(n, previous, leaf)
-                links.append((n, row["entry"], leaf, previous))
+        n, previous = (0, GENESIS) if last is None else (int(last["n"]), bytes(last["link"]))
+        links = []
+        for row in rows:
+            n += 1
+            leaf = journal_chain.leaf(row["entry"])
+            previous = journal_chain.link(n, previous, leaf)
+            links.append((n, row["entry"], leaf, previous))
+        async with self.db.transaction() as tx:
             await journal.append(tx, log, links, [row["id"] for row in rows])
         return len(rows)
 
