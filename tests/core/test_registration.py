@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from support.documents import schemas
 from support.keys import EXP, NBF, NOW, MemberKeys, member, member_keys
 from support.messages import DE, GB, compact, forged_jws
 
@@ -51,6 +52,10 @@ def test_a_member_registers() -> None:
     assert got.key == FIRST.encryption.jwk
     assert got.kids == {s.jwk["kid"] for s in all_of(FIRST)} | {FIRST.encryption.kid}
     assert got.fingerprint == keys.fingerprint(compact(file()))
+
+
+def test_what_is_sent_has_the_form_of_its_schema() -> None:
+    assert schemas().problems("registration-1", json.loads(asked(file()))) == ()
 
 
 GROWN = file(entries=[signing(SECOND), signing(FIRST)], https=[http(SECOND), http(FIRST)])

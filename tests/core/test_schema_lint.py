@@ -103,7 +103,6 @@ def test_schema_and_code_have_the_same_limits() -> None:
     assert SHIPPED["manifest-1"]["properties"]["documents"]["maxItems"] == limits.MESSAGE_DOCUMENTS
     assert page["maxItems"] == limits.PAGE_ENVELOPES
     assert page["items"]["properties"]["envelope"]["maxLength"] == limits.ENVELOPE_BYTES
-    assert SHIPPED["registration-1"]["properties"]["card"]["maxLength"] == limits.CARD_BYTES
     chain = SHIPPED["referral-1"]["properties"]["routing"]["properties"]["previous_holders"]
     assert chain["maxItems"] == limits.CHAIN_MEMBERS
 
