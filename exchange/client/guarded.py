@@ -168,6 +168,8 @@ class GuardedClient:
             raise Unavailable("timeout", "the host did not answer in time") from None
         except aiohttp.ClientSSLError as error:
             raise Unavailable("tls", "no trusted TLS connection to the host") from error
+        except UnicodeError:
+            raise Invalid("address-refused", "the host's name is none that can be resolved") from None
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise Unavailable("network", "no answer from the host") from error
 

@@ -58,6 +58,15 @@ REFUSED_RETRY_MAX_SECONDS: Final = 60 * 60.0
 ASK_AFTER_SECONDS: Final = 60 * 60
 """Seconds without a receipt after which the mailbox host is asked whether it still has the envelope."""
 
+RECEIPT_PAUSE_SECONDS: Final = 60
+"""Seconds before a receipt of ours goes out again: whoever repeats a document faster has it on its way."""
+
+TIMELINE_EVENTS: Final = 250
+"""Events of one referral that others may tell: an honest one has a dozen; each is folded with the others."""
+
+WAITING_DOCUMENTS: Final = 32
+"""Documents of one member that may wait here for one referral: all are read when it comes."""
+
 ALARM_AFTER_SECONDS: Final = 24 * 60 * 60
 """Seconds without a receipt after which people are told."""
 

@@ -1,14 +1,15 @@
 """Receipts: the only proof of delivery. What we say of others' documents, and what others say of ours.
 
-Rules: one receipt answers a whole message. The first verdict stands; one that contradicts it alarms. A
-refused envelope makes its documents due again with a fresh card and registry, and alarms after three in a
-row; one that we do not know is ignored, since a host may lie about who deposited. A receipt is never itself
-receipted.
+Rules: one receipt answers a whole message, or several where one would be longer than a document may be. The
+first verdict stands; one that contradicts it alarms. A receipt that comes again is applied again without
+alarms: what it speaks of may wait anew since. A refused envelope makes its documents due again with a fresh
+card and registry, and alarms after three in a row; one that we do not know is ignored, since a host may lie
+about who deposited. A receipt is never itself receipted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from exchange.core.opening import OUTSIDE_CODE
 from exchange.core.referral_state import Turn
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
-from exchange.core.strict_json import JsonObject
+from exchange.core.strict_json import JsonObject, dump
 from exchange.core.times import format_time
 from exchange.flow import journal, timeline
 from exchange.flow.identity import Identity
@@ -32,6 +33,8 @@ from exchange.store.port import Transaction
 
 RECEIVED: Final = "received"
 REFUSED: Final = "refused"
+HEAD_BYTES: Final = 300
+"""Bytes of a receipt without its entries: at most 263. A hundred entries *received* fit beside it."""
 
 
 def document_entry(entry: Entry, code: str | None) -> JsonObject:
@@ -44,6 +47,21 @@ def document_entry(entry: Entry, code: str | None) -> JsonObject:
 def envelope_entry(jti: str, digest: str) -> JsonObject:
     """What we say of an envelope that we cannot open: never why."""
     return {"kind": "envelope", "id": jti, "sha256": digest, "status": REFUSED, "code": OUTSIDE_CODE}
+
+
+def in_documents(entries: Iterable[JsonObject]) -> Iterator[list[JsonObject]]:
+    """The entries in parts that each fit one document: a hundred refusals do not."""
+    part: list[JsonObject] = []
+    size = HEAD_BYTES
+    for entry in entries:
+        added = len(dump(entry)) + 1
+        if part and (size + added > limits.DOCUMENT_BYTES or len(part) == limits.RECEIPT_ENTRIES):
+            yield part
+            part, size = [], HEAD_BYTES
+        part.append(entry)
+        size += added
+    if part:
+        yield part
 
 
 @dataclass(slots=True)
@@ -65,36 +83,31 @@ class Receipts:
     schemas: Schemas
     rules: Rules
 
-    async def send(self, tx: Transaction, to: MemberId, entries: Sequence[JsonObject]) -> DocumentId | None:
-        """Put a receipt into the outbox; its id, or None when there is nothing to say."""
-        if not entries:
-            return None
+    async def send(
+        self, tx: Transaction, to: MemberId, entries: Sequence[JsonObject]
+    ) -> dict[str, DocumentId]:
+        """Put receipts into the outbox; for each id that an entry names, that of its receipt."""
         now = self.world.now()
-        receipt = make(
-            self.schemas,
-            self.rules,
-            {
-                "type": DocumentType.RECEIPT.value,
-                "id": self.world.new_id(),
-                "sender": self.identity.member,
-                "recipient": to,
-                "created_at": format_time(now),
-                "received_at": format_time(now),
-                "entries": list(entries),
-            },
-        )
+        made = [(self._receipt(to, part, now), part) for part in in_documents(entries)]
         await outbox.add(
-            tx,
-            [
-                outbox.NewOutbound(
-                    receipt.id, to, receipt.type.value, receipt.digest, receipt.data, False, now
-                )
-            ],
+            tx, [outbox.NewOutbound(r.id, to, r.type.value, r.digest, r.data, False, now) for r, _ in made]
         )
-        return receipt.id
+        return {str(entry["id"]): receipt.id for receipt, part in made for entry in part}
 
-    async def take(self, tx: Transaction, receipt: Document) -> None:
-        """Apply a receipt of a peer to our outbox and timelines."""
+    def _receipt(self, to: MemberId, entries: list[JsonObject], now: float) -> Document:
+        body: JsonObject = {
+            "type": DocumentType.RECEIPT.value,
+            "id": self.world.new_id(),
+            "sender": self.identity.member,
+            "recipient": to,
+            "created_at": format_time(now),
+            "received_at": format_time(now),
+            "entries": [*entries],
+        }
+        return make(self.schemas, self.rules, body)
+
+    async def take(self, tx: Transaction, receipt: Document, *, again: bool = False) -> None:
+        """Apply a receipt of a peer to our outbox and timelines; one that comes `again` alarms nobody."""
         body: Any = receipt.body
         turns = _Turns()
         entries = [entry for entry in body["entries"] if entry["kind"] == "document"]
@@ -119,7 +132,7 @@ class Receipts:
         for entry in body["entries"]:
             if entry["kind"] == "envelope":
                 await self._envelope(tx, receipt, entry, turns, now)
-        await feed.add(tx, turns.news)
+        await feed.add(tx, [item for item in turns.news if not again or item.kind != "alarm"])
         await journal_rows.add(
             tx,
             [

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exchange.core import documents, opening
+from exchange.core import documents, limits, opening
 from exchange.core.documents import Document, DocumentType
 from exchange.core.manifest import Entry
 from exchange.core.names import DocumentId, MemberId
@@ -125,7 +125,7 @@ class Receive:
         now = self.world.now()
         async with self.db.transaction() as tx:
             seen = await inbox.seen(tx, opened.sender, [item.entry.id for item in judged])
-            again = [r for item in judged if (r := _same(item, seen)) is not None]
+            again = [(item, row) for item in judged if (row := _same(item, seen)) is not None]
             conflicts = [item for item in judged if item.entry.id in seen and _same(item, seen) is None]
             fresh = [item for item in judged if item.entry.id not in seen]
             plan = await self.arrivals.plan(tx, [i.document for i in fresh if i.document is not None])
@@ -136,16 +136,18 @@ class Receive:
                 for i in fresh
                 if i.entry.type != DocumentType.RECEIPT
             ]
-            receipt_id = await self.receipts.send(tx, opened.sender, said)
+            receipt_ids = await self.receipts.send(tx, opened.sender, said)
             await manifests.add(tx, opened.sender, self.identity.member, opened.jti, opened.jws, now)
-            await inbox.add(tx, [_row(opened, item, codes[item.entry.id], receipt_id, now) for item in fresh])
-            await arrivals.write(tx, plan, now)
-            for item in fresh:
-                if item.document is not None and item.document.type is DocumentType.RECEIPT:
-                    await self.receipts.take(tx, item.document)
-            await outbox.receipts_wait_again(
-                tx, sorted({r["receipt_id"] for r in again if r["receipt_id"]}), now
+            await inbox.add(
+                tx,
+                [_row(opened, i, codes[i.entry.id], receipt_ids.get(i.entry.id), now) for i in fresh],
             )
+            await arrivals.write(tx, plan, now)
+            for item in [*fresh, *(item for item, _ in again)]:
+                if item.document is not None and item.document.type is DocumentType.RECEIPT:
+                    await self.receipts.take(tx, item.document, again=item.entry.id in seen)
+            wanted = sorted({row["receipt_id"] for _, row in again if row["receipt_id"]})
+            await outbox.receipts_wait_again(tx, wanted, now, limits.RECEIPT_PAUSE_SECONDS)
             for item in [*conflicts, *(i for i in fresh if codes[i.entry.id] is not None)]:
                 code = codes.get(item.entry.id) or "id-conflict"
                 await self.refusals.document(tx, opened, item.entry, item.line, code)

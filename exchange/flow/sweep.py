@@ -93,12 +93,13 @@ class Sweep:
             rows = await outbox.attempts_to_ask(tx, before, ASK_AT_ONCE)
         for row in rows:
             member = self.registry().member(row["recipient"])
-            if member is None:
-                continue
             now = int(self.world.now())
-            said = await self.mailbox.ask(member.mailbox, member.id, DocumentId(row["attempt"]), now)
+            state = None
+            if member is not None:
+                said = await self.mailbox.ask(member.mailbox, member.id, DocumentId(row["attempt"]), now)
+                state = said.state
             async with self.db.transaction() as tx:
-                if said.state is None or said.state is EnvelopeState.WAITING:
+                if state is None or state is EnvelopeState.WAITING:
                     await outbox.asked(tx, row["attempt"], now)
                 else:
                     await outbox.attempt_waits_again(tx, row["attempt"], now)

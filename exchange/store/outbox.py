@@ -76,12 +76,12 @@ async def deposited(tx: Transaction, ids: Iterable[str], attempt: str, now: floa
 
 
 async def rows_of(tx: Transaction, recipient: str, ids: Sequence[str]) -> dict[str, Row]:
-    """State, digest and type of documents to a recipient, by id."""
+    """State, digest and type of documents to a recipient that want a receipt, by id."""
     if not ids:
         return {}
     rows = await tx.fetch(
         "SELECT document_id, type, digest, state, dead_code, receipt_id FROM outbox "
-        f"WHERE document_id IN ({marks(len(ids))}) AND recipient = ?",
+        f"WHERE document_id IN ({marks(len(ids))}) AND recipient = ? AND wants_receipt = 1",
         (*ids, recipient),
     )
     return {row["document_id"]: row for row in rows}
@@ -105,12 +105,17 @@ async def dead(tx: Transaction, rows: Iterable[tuple[str, str, str | None]], now
     )
 
 
-async def receipts_wait_again(tx: Transaction, ids: Iterable[str], now: float) -> int:
-    """deposited -> waiting for receipts of our own that have to go out again; a buried one rises."""
+async def receipts_wait_again(tx: Transaction, ids: Iterable[str], now: float, pause: float) -> int:
+    """deposited -> waiting for receipts of our own that have to go out again; a buried one rises.
+
+    One deposited within the last `pause` seconds is on its way: a host that shows us an envelope over and
+    over does not make us flood its sender.
+    """
     return await tx.execute_many(
         "UPDATE outbox SET state = 'waiting', state_at = ?, created_at = ?, dead_code = NULL "
-        "WHERE document_id = ? AND state IN ('deposited', 'dead') AND wants_receipt = 0 AND data IS NOT NULL",
-        [(now, now, document_id) for document_id in ids],
+        "WHERE document_id = ? AND wants_receipt = 0 AND data IS NOT NULL "
+        "AND (state = 'dead' OR (state = 'deposited' AND state_at NOT BETWEEN ? AND ?))",
+        [(now, now, document_id, now - pause, now) for document_id in ids],
     )
 
 
@@ -206,10 +211,13 @@ async def alarmed(tx: Transaction, ids: Iterable[str], now: float) -> None:
 
 
 async def attempts_to_ask(tx: Transaction, moment: float, limit: int) -> Sequence[Row]:
-    """Envelopes deposited before `moment` without a receipt, not asked after since."""
+    """Envelopes deposited before `moment` without a receipt, not asked after since; those first that nobody
+    has asked after for longest, so that many for one peer do not hide those for others.
+    """
     return await tx.fetch(
-        "SELECT DISTINCT attempt, recipient FROM outbox WHERE state = 'deposited' AND wants_receipt = 1 "
-        "AND state_at < ? AND (asked_at IS NULL OR asked_at < ?) LIMIT ?",
+        "SELECT attempt, recipient FROM outbox WHERE state = 'deposited' AND wants_receipt = 1 "
+        "AND state_at < ? AND (asked_at IS NULL OR asked_at < ?) GROUP BY attempt, recipient "
+        "ORDER BY min(coalesce(asked_at, state_at)) LIMIT ?",
         (moment, moment, limit),
     )
 

@@ -1,0 +1,138 @@
+"""What a member that signs validly, or the host of a mailbox, can do to a node by what it sends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from support import documents as bodies
+from support.keys import NOW, member_keys
+from support.messages import compact, new_id
+from support.network import TestNode, make_node, network_of, send_body, settle
+
+from exchange.core import envelope, limits, message, strict_json
+from exchange.core.keys import EncryptionKey
+from exchange.core.manifest import Entry, JournalMark, Manifest, RegistryMark
+from exchange.core.names import AnyUuid, Digest, DocumentId
+from exchange.flow.receive import Arrived
+from exchange.store import outbox
+
+Pair = tuple[TestNode, TestNode]
+
+
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
+    network = network_of(["de-example", "nl-example"])
+    a = await make_node(network, "de-example", tmp_path / "a.db", seed=1)
+    b = await make_node(network, "nl-example", tmp_path / "b.db", seed=2)
+    yield a, b
+    await a.close()
+    await b.close()
+
+
+def crafted(a: TestNode, b: TestNode, lines: list[bytes], jti: str = "crafted", kind: str = "") -> Arrived:
+    """A message from `a` to `b` of any lines, whole and well signed; its manifest says what the lines say."""
+    entries = []
+    for i, line in enumerate(lines):
+        said = strict_json.parse_object(line, limit=limits.DOCUMENT_BYTES)
+        named = DocumentId(str(said.get("id", new_id(f"{jti} {i}"))))
+        entries.append(Entry(kind or str(said.get("type", "referral/1")), named, Digest.of(line)))
+    now = int(a.world.now())
+    content = Manifest(
+        jti=new_id(jti),
+        iss=a.me,
+        aud=b.me,
+        aud_kid=b.cards.kid,
+        iat=now,
+        exp=now + limits.MESSAGE_LIFE_SECONDS,
+        documents=tuple(entries),
+        registry=RegistryMark(2**53 - 1, Digest.of(b"registry")),
+        journal=JournalMark(AnyUuid(new_id("log")), 2**53 - 1, Digest.of(b"head")),
+    )
+    built = message.build(content, member_keys(a.me).signing, lines)
+    seed = b.cards.seed_for(b.cards.kid)
+    assert seed is not None
+    sealed = envelope.seal(built.text, EncryptionKey.from_seed(seed).jwk, content.jti)
+    return Arrived(content.jti, a.me, sealed)
+
+
+def referral(number: int, **changes: object) -> bytes:
+    url = {"url": f"http://192.0.2.17/{number}"}
+    return compact(bodies.referral_body(number=number, now=NOW - 100, resource=url, **changes))
+
+
+def junk(number: int) -> bytes:
+    return compact({"number": number})
+
+
+REFUSED: dict[str, tuple[Callable[[int], bytes], str]] = {
+    "of no form": (junk, ""),
+    "of a type that is not taken": (junk, "resync/1"),
+    "not what the manifest says": (referral, "outcome/1"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_a_message_of_a_hundred_refused_documents_is_answered_and_stops_nobody(
+    pair: Pair, what: str
+) -> None:
+    a, b = pair
+    make, kind = REFUSED[what]
+    assert await b.receive.envelope(crafted(a, b, [make(i) for i in range(100)], kind=kind)) == "received"
+    receipts = await b.rows("SELECT document_id, data FROM outbox WHERE type = 'receipt/1'")
+    entries = [entry for row in receipts for entry in json.loads(row["data"])["entries"]]
+    assert len(entries) == 100
+    assert {e["status"] for e in entries} == {"refused"}
+    told = {row["document_id"] for row in receipts}
+    assert {r["receipt_id"] for r in await b.rows("SELECT receipt_id FROM inbox")} == told
+    await settle(a, b)
+    assert await b.rows("SELECT * FROM outbox WHERE state <> 'deposited'") == []
+
+
+async def test_a_hundred_ids_used_again_for_other_documents_are_refused(
+    pair: Pair,
+) -> None:
+    a, b = pair
+    await b.receive.envelope(crafted(a, b, [referral(i) for i in range(100)]))
+    assert len(await b.rows("SELECT * FROM outbox")) == 1, "a hundred *received* fit one receipt"
+    others = [referral(i, sender_case="another") for i in range(100)]
+    assert await b.receive.envelope(crafted(a, b, others, "second")) == "received"
+    assert len(await b.rows("SELECT * FROM referrals")) == 100
+    kept = {row["digest"] for row in await b.rows("SELECT digest FROM inbox")}
+    assert kept == {hashlib.sha256(referral(i)).hexdigest() for i in range(100)}
+
+
+async def test_a_dead_letter_that_is_tried_again_ends_by_the_receipt_that_came_too_late(pair: Pair) -> None:
+    a, b = pair
+    [said] = await a.send(send_body())
+    await a.deliver.peer(b.me)
+    async with a.db.transaction() as tx:
+        await outbox.dead(tx, [(said["referral"], "expired", None)], NOW)
+    await settle(a, b)
+    assert "receipt-after-dead-letter" in [r["code"] for r in await a.rows("SELECT code FROM feed")]
+    a.network.clock.now += limits.RECEIPT_PAUSE_SECONDS + 1
+    async with a.db.transaction() as tx:
+        assert await outbox.retry_dead(tx, said["referral"], a.network.clock.now)
+    await settle(a, b)
+    assert [r["state"] for r in await a.rows("SELECT state FROM outbox WHERE wants_receipt = 1")] == [
+        "received"
+    ]
+    assert len(await a.rows("SELECT * FROM feed WHERE code = 'receipt-after-dead-letter'")) == 1
+    assert len(await b.rows("SELECT * FROM referrals")) == 1
+
+
+async def test_a_host_that_shows_an_envelope_for_ever_does_not_make_us_flood_its_sender(pair: Pair) -> None:
+    a, b = pair
+    await a.send(send_body())
+    await a.deliver.peer(b.me)
+    held = (await b.hosting.page(b.me, "0", 0)).envelopes[0]
+    for _ in range(5):
+        await b.receive.envelope(Arrived(DocumentId(held.jti), a.me, held.envelope))
+        await b.deliver.peer(a.me)
+    assert len(b.network.wire) == 2, "the referral, and one receipt"
+    b.network.clock.now += limits.RECEIPT_PAUSE_SECONDS + 1
+    await b.receive.envelope(Arrived(DocumentId(held.jti), a.me, held.envelope))
+    assert [r["state"] for r in await b.rows("SELECT state FROM outbox")] == ["waiting"]
