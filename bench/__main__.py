@@ -75,7 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, default=RESULTS, help="directory for the JSON file")
     given = parser.parse_args()
-    console = Console()
+    console = Console(width=110)
     result = run(QUICK if given.quick else USUAL, console)
     console.print()
     report.show(result, console)
