@@ -101,7 +101,10 @@ KEEPALIVE_SECONDS: Final = 15
 """Seconds an idle connection stays open."""
 
 QUARANTINE_PER_DEPOSITOR: Final = 1000
-"""Quarantined items kept per depositor: a hostile peer cannot fill the disk with them."""
+"""Quarantined items kept per depositor in that time: a hostile peer cannot fill the disk with them."""
+
+QUARANTINE_SECONDS: Final = MESSAGE_LIFE_SECONDS
+"""Seconds for which a quarantined item counts against its depositor."""
 
 MAILBOX_BYTES: Final = 1024 * 1024 * 1024
 """Bytes of waiting envelopes in one mailbox (507 beyond): some 100,000 single-document envelopes."""

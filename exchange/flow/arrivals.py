@@ -9,6 +9,7 @@ Rules:
 * A document that speaks of a referral that is not here yet waits for it; it is received, without effect so
   far.
 * An event that does not fit the state is kept in the timeline and changes nothing.
+* Events of one referral, and documents that wait for one, are bounded: a member that tells more is refused.
 
 `plan` only reads and decides, `write` writes; both in the caller's transaction. Receipts are not here: they
 are another room's.
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exchange.core import urls
+from exchange.core import limits, urls
 from exchange.core.authority import Leg, outcome_objection, withdrawal_objection
 from exchange.core.documents import Document, DocumentType, read
 from exchange.core.outcome import Status
@@ -28,6 +29,7 @@ from exchange.core.referral_state import State, Turn
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.core.times import parse_time
+from exchange.errors import Invalid
 from exchange.flow import timeline
 from exchange.flow.identity import Identity
 from exchange.flow.timeline import Timeline
@@ -59,15 +61,18 @@ class Arrivals:
     rules: Rules
 
     async def plan(self, tx: Transaction, documents: Sequence[Document]) -> Plan:
-        """Decide on documents that are new here."""
+        """Decide on documents of one sender that are new here."""
         plan = Plan()
         now = self.world.now()
         new = [d for d in documents if d.type is DocumentType.REFERRAL]
         await self._referrals(tx, plan, new, now)
         speaking = [d for d in documents if d.type in (DocumentType.OUTCOME, DocumentType.WITHDRAWAL)]
-        for row in await inbox.waiting_for(tx, [d.id for d in new]):
-            speaking.append(read(self.schemas, self.rules, bytes(row["data"])))
+        for row in await inbox.waiting_for(tx, new[0].sender, [d.id for d in new]) if new else ():
             plan.freed.append((row["sender"], row["document_id"]))
+            try:
+                speaking.append(read(self.schemas, self.rules, bytes(row["data"]), explain=False))
+            except Invalid:
+                continue  # receipted under older rules: it stays in the inbox, without effect
         await self._speaking(tx, plan, speaking, now)
         return plan
 
@@ -105,13 +110,20 @@ class Arrivals:
         wanted = sorted({str(document.body["referral_id"]) for document in documents})
         for line in await timeline.load(tx, await referrals.by_ids(tx, wanted)):
             plan.timelines[line.key] = line
+        absent = {str(d.body["referral_id"]) for d in documents if self._about(plan, d) is None}
+        waiting = await inbox.waiting_counts(tx, documents[0].sender, sorted(absent)) if absent else {}
         for document in sorted(documents, key=lambda d: d.id):
             line_or_none = self._about(plan, document)
             if line_or_none is None:
-                plan.waits.append((document.sender, document.id, str(document.body["referral_id"])))
-                plan.freed = [f for f in plan.freed if f != (document.sender, document.id)]
+                needed = str(document.body["referral_id"])
+                waiting[needed] = waiting.get(needed, 0) + 1
+                if waiting[needed] > limits.WAITING_DOCUMENTS:
+                    plan.refused[document.id] = "too-many-wait"
+                else:
+                    plan.waits.append((document.sender, document.id, needed))
                 continue
-            code = _objection(document, line_or_none)
+            full = len(line_or_none.said) >= limits.TIMELINE_EVENTS
+            code = "timeline-full" if full else _objection(document, line_or_none)
             if code is not None:
                 plan.refused[document.id] = code
                 continue

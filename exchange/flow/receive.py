@@ -3,7 +3,9 @@
 Rules: a message that opens is judged document by document; one that is refused does not take its neighbours
 along. A document that was seen before has no second effect: its receipt goes out again. The first verdict
 stands. What cannot be opened goes to quarantine with its own code and is answered with the one code for
-outsiders. In every case T3 is committed before the mailbox may forget.
+outsiders. An envelope over which this program trips goes there too, so that no peer can stop our queue; only
+faults of the disk and of what we have to know stop it. In every case T3 is committed before the mailbox may
+forget.
 
 Where we die: before T3, nothing happened and the envelope is collected again; between T3 and the
 acknowledgement, it is collected again and every row says seen.
@@ -23,14 +25,15 @@ from exchange.core.opening import OpenedMessage
 from exchange.core.registry_view import RegistryView
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
-from exchange.errors import Invalid, Refused
+from exchange.errors import Broken, Invalid, Refused, Unavailable
 from exchange.flow import arrivals, journal
 from exchange.flow.arrivals import Arrivals
 from exchange.flow.bell import Bells
 from exchange.flow.identity import Identity
 from exchange.flow.receipts import Receipts, document_entry
-from exchange.flow.refusals import Refusals
+from exchange.flow.refusals import JTI_REUSED, OUR_FAULT, Refusals
 from exchange.flow.world import World
+from exchange.observe import logger
 from exchange.store import feed, inbox, manifests, outbox, registry_versions
 from exchange.store import journal as journal_rows
 from exchange.store.port import Database, Row, Transaction
@@ -39,6 +42,10 @@ ACCEPTED: Final = frozenset(
     {DocumentType.REFERRAL, DocumentType.OUTCOME, DocumentType.WITHDRAWAL, DocumentType.RECEIPT}
 )
 """Types that this node takes; the registry says the same of its member."""
+TRIPPED: Final = frozenset({"invariant", "database"})
+"""Codes of `Broken` that come from what a message says; all others come from the disk."""
+
+_log = logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +86,38 @@ class Receive:
 
     async def envelope(self, arrived: Arrived, *, released: bool = False) -> str:
         """Take one envelope; `received`, or the inner code of why it lies in quarantine."""
+        code = None
         try:
-            opened = opening.open_message(
-                arrived.envelope,
-                me=self.identity.member,
-                depositor=arrived.depositor,
-                registry=self.registry(),
-                seed_for=self.seed_for,
-                now=int(self.world.now()),
-                released=released,
-            )
+            for verdict in await self._taken(arrived, released):
+                self.count(*verdict)
         except Refused as error:
-            await self.refusals.envelope(arrived.jti, arrived.depositor, arrived.envelope, error.code)
-            self.count("envelope", error.code)
-            self._ring()
-            return error.code
+            code = error.code
+        except Exception as error:
+            if isinstance(error, Broken | Unavailable) and error.code not in TRIPPED:
+                raise
+            _log.error("envelope set aside", jti=arrived.jti, depositor=arrived.depositor, exc_info=error)
+            code = OUR_FAULT
+        if code is not None:
+            await self.refusals.envelope(arrived.jti, arrived.depositor, arrived.envelope, code)
+            self.count("envelope", code)
+        self._ring()
+        return code or "received"
+
+    async def _taken(self, arrived: Arrived, released: bool) -> list[tuple[str, str]]:
+        opened = opening.open_message(
+            arrived.envelope,
+            me=self.identity.member,
+            depositor=arrived.depositor,
+            registry=self.registry(),
+            seed_for=self.seed_for,
+            now=int(self.world.now()),
+            released=released,
+        )
         judged = [
             self._judge(opened, entry, line)
             for entry, line in zip(opened.manifest.documents, opened.lines, strict=True)
         ]
-        for verdict in await self._t3(opened, judged):
-            self.count(*verdict)
-        self._ring()
-        return "received"
+        return await self._t3(opened, judged)
 
     def _ring(self) -> None:
         self.bells.deliver.ring()
@@ -112,7 +128,7 @@ class Receive:
         if entry.type not in ACCEPTED:
             return Judged(entry, line, None, "type-not-accepted")
         try:
-            document = documents.read(self.schemas, self.rules, line)
+            document = documents.read(self.schemas, self.rules, line, explain=False)
         except Invalid as error:
             return Judged(entry, line, None, error.code)
         said = (document.type, document.id, document.sender, document.recipient)
@@ -137,7 +153,8 @@ class Receive:
                 if i.entry.type != DocumentType.RECEIPT
             ]
             receipt_ids = await self.receipts.send(tx, opened.sender, said)
-            await manifests.add(tx, opened.sender, self.identity.member, opened.jti, opened.jws, now)
+            if not await manifests.add(tx, opened.sender, self.identity.member, opened.jti, opened.jws, now):
+                raise Refused(JTI_REUSED, "manifest.jti: another message of this sender has it")
             await inbox.add(
                 tx,
                 [_row(opened, i, codes[i.entry.id], receipt_ids.get(i.entry.id), now) for i in fresh],

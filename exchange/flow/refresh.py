@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from exchange.client.registry import Known
 from exchange.core.names import DocumentId, MemberId
@@ -22,8 +22,11 @@ from exchange.flow import journal
 from exchange.flow.bell import Bells
 from exchange.flow.receive import Arrived
 from exchange.flow.world import World
-from exchange.store import feed, peers, quarantine, registry_versions
+from exchange.store import feed, meta, peers, quarantine, registry_versions
 from exchange.store.port import Database
+
+DONE: Final = "registry_consequences"
+"""Name of the fact that says for which registry the consequences are drawn."""
 
 
 class Source(Protocol):
@@ -105,6 +108,19 @@ class Consequences:
     retry_unroutable: Callable[[], Awaitable[int]]
     receive: Callable[[Arrived], Awaitable[str]]
 
+    async def run(self) -> None:
+        """Draw them for the registry that we go by, unless that is done: they are due until then, also when a
+        step fails or the node dies.
+        """
+        view = self.registry()
+        mark = f"{view.version} {view.digest}"
+        async with self.db.reading() as tx:
+            if await meta.get(tx, DONE) == mark:
+                return
+        await self.of_change()
+        async with self.db.transaction() as tx:
+            await meta.put(tx, DONE, mark)
+
     async def of_change(self) -> None:
         await self.retry_unroutable()
         async with self.db.transaction() as tx:
@@ -121,16 +137,17 @@ class Consequences:
             if member is None or member.status is not MemberStatus.ACTIVE:
                 continue
             async with self.db.reading() as tx:
-                rows = await quarantine.of_depositor(tx, depositor, OpeningCode.SUSPENDED.value)
-            for row in rows:
-                await self.release(row["id"], row["jti"], depositor, row["data"])
+                items = await quarantine.of_depositor(tx, depositor, OpeningCode.SUSPENDED.value)
+            for item in items:
+                await self._release_one(item)
 
-    async def release(self, item: str, jti: str, depositor: str, data: bytes | None) -> str:
-        """Receive one envelope out of quarantine; its verdict."""
-        if data is None:
-            return "not-kept"
-        verdict = await self.receive(Arrived(DocumentId(jti), MemberId(depositor), bytes(data)))
-        if verdict == "received":
+    async def _release_one(self, item: str) -> None:
+        """Receive one envelope out of quarantine, unless somebody was faster."""
+        async with self.db.reading() as tx:
+            row = await quarantine.one(tx, item)
+        if row is None or row["data"] is None or row["released_at"] is not None:
+            return
+        arrived = Arrived(DocumentId(row["jti"]), MemberId(row["depositor"]), bytes(row["data"]))
+        if await self.receive(arrived) == "received":
             async with self.db.transaction() as tx:
                 await quarantine.released(tx, item, self.world.now())
-        return verdict

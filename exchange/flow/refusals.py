@@ -1,8 +1,11 @@
 """Refusals: what is not taken lies in quarantine with the code of why, and people are told.
 
 Rules: an envelope that cannot be opened is answered with the one code for outsiders, if the registry knows
-who deposited it; one of a suspended member is kept and not answered, because it may be released. A refused
-document is answered in its message's receipt, which is not made here. Quarantine is capped per depositor.
+who deposited it; one of a suspended member is kept and not answered, because it may be released. Nor is one
+over which this program trips: its sender, without a receipt, asks after an hour and sends its documents
+again, which works once we are mended. A refused document is answered in its message's receipt, which is not
+made here. Quarantine and answers are capped per depositor; what is left out is sent again by who wants a
+receipt.
 The same thing refused twice is one item and one answer.
 """
 
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from exchange.core import limits
 from exchange.core.manifest import Entry
@@ -21,6 +25,12 @@ from exchange.flow.receipts import Receipts, envelope_entry
 from exchange.flow.world import World
 from exchange.store import feed, quarantine
 from exchange.store.port import Database, Transaction
+
+JTI_REUSED: Final = "jti-reused"
+"""Another message under a jti of the same sender: its manifest could not be kept beside the first."""
+OUR_FAULT: Final = "our-fault"
+"""An envelope over which this program tripped."""
+UNANSWERED: Final = frozenset({OpeningCode.SUSPENDED.value, OUR_FAULT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +52,9 @@ class Refusals:
             _id(depositor, jti, digest), "envelope", depositor, jti, None, digest, code, now, data
         )
         async with self.db.transaction() as tx:
-            if not await quarantine.add(tx, item, limits.QUARANTINE_PER_DEPOSITOR):
+            if not await self._kept(tx, item):
                 return
-            if code != OpeningCode.SUSPENDED and self.registry().member(depositor) is not None:
+            if code not in UNANSWERED and self._answerable(depositor):
                 await self.receipts.send(tx, depositor, [envelope_entry(jti, digest)])
             await self._tell(tx, depositor, None, code)
             await journal.write(
@@ -66,8 +76,16 @@ class Refusals:
             self.world.now(),
             line,
         )
-        if await quarantine.add(tx, item, limits.QUARANTINE_PER_DEPOSITOR):
+        if await self._kept(tx, item):
             await self._tell(tx, opened.sender, entry.id, code)
+
+    async def _kept(self, tx: Transaction, item: quarantine.NewItem) -> bool:
+        since = item.at - limits.QUARANTINE_SECONDS
+        return await quarantine.add(tx, item, limits.QUARANTINE_PER_DEPOSITOR, since)
+
+    def _answerable(self, depositor: MemberId) -> bool:
+        """Whether the host's word of who deposited names another member; it may even name us."""
+        return depositor != self.receipts.identity.member and self.registry().member(depositor) is not None
 
     async def _tell(self, tx: Transaction, member: str, document_id: str | None, code: str) -> None:
         alarm = feed.NewItem(

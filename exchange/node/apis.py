@@ -79,7 +79,7 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
 def _refresh(parts: Parts) -> Callable[[], Awaitable[object]]:
     async def refresh() -> None:
         if await parts.watch.refresh():
-            await parts.consequences.of_change()
+            await parts.consequences.run()
 
     return refresh
 

@@ -70,8 +70,10 @@ class Running:
         self.parts.metrics.collect_pages_total.inc()
 
     async def _refresh(self) -> None:
+        if self.parts.watch.known is not None:
+            await self.parts.consequences.run()
         if await self.parts.watch.refresh():
-            await self.parts.consequences.of_change()
+            await self.parts.consequences.run()
 
     async def _rest_of_refresh(self) -> None:
         await self.parts.world.sleep(REFRESH_PAUSE_SECONDS)

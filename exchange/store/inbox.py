@@ -77,16 +77,26 @@ async def wait(tx: Transaction, rows: Iterable[tuple[str, str, str]], now: float
     )
 
 
-async def waiting_for(tx: Transaction, needs: Sequence[str]) -> Sequence[Row]:
-    """Documents that wait for one of these, with their bytes."""
+async def waiting_for(tx: Transaction, sender: str, needs: Sequence[str]) -> Sequence[Row]:
+    """Documents of a sender that wait for one of these, with their bytes."""
     if not needs:
         return []
     return await tx.fetch(
         "SELECT inbox.sender, inbox.document_id, inbox.data, inbox_waiting.needs FROM inbox_waiting "
         "JOIN inbox ON inbox.sender = inbox_waiting.sender AND inbox.document_id = inbox_waiting.document_id "
-        f"WHERE inbox_waiting.needs IN ({marks(len(needs))}) ORDER BY inbox.document_id",
-        tuple(needs),
+        f"WHERE inbox_waiting.sender = ? AND needs IN ({marks(len(needs))}) ORDER BY inbox.document_id",
+        (sender, *needs),
     )
+
+
+async def waiting_counts(tx: Transaction, sender: str, needs: Sequence[str]) -> dict[str, int]:
+    """How many documents of a sender wait for each of these, where any do."""
+    rows = await tx.fetch(
+        "SELECT needs, count(*) AS count FROM inbox_waiting "
+        f"WHERE sender = ? AND needs IN ({marks(len(needs))}) GROUP BY needs",
+        (sender, *needs),
+    )
+    return {row["needs"]: row["count"] for row in rows}
 
 
 async def waits_no_more(tx: Transaction, rows: Iterable[tuple[str, str]]) -> None:

@@ -30,13 +30,19 @@ async def add_attempt(tx: Transaction, sender: str, attempt: Attempt) -> None:
     await add(tx, sender, attempt.recipient, attempt.jti, attempt.manifest, attempt.deposited_at)
 
 
-async def add(tx: Transaction, sender: str, recipient: str, jti: str, jws: bytes, at: float) -> None:
-    """Keep a manifest; one that is there already (an envelope collected twice) stays."""
-    await tx.execute(
+async def add(tx: Transaction, sender: str, recipient: str, jti: str, jws: bytes, at: float) -> bool:
+    """Keep a manifest; one that is there already (an envelope collected twice) stays. False when that is
+    another one.
+    """
+    changed = await tx.execute(
         "INSERT INTO manifests (sender, jti, recipient, jws, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO "
         "NOTHING",
         (sender, jti, recipient, jws, at),
     )
+    if changed == 1:
+        return True
+    held = await one(tx, sender, jti)
+    return held is not None and bytes(held["jws"]) == jws
 
 
 async def attempt(tx: Transaction, jti: str) -> Row | None:

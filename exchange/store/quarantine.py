@@ -1,7 +1,8 @@
 """Quarantine: what could not be opened or was refused, kept for an operator with the code of why.
 
-Rules: capped per depositor, so that nobody fills our disk with it: beyond the cap the row stays, its bytes
-do not. The id is made from what is kept, so that the same thing collected twice is one row.
+Rules: capped per depositor within a time, so that nobody fills our disk with it: beyond the cap the row
+stays, its bytes do not, and beyond twice the cap neither does. The id is made from what is kept, so that the
+same thing collected twice is one row.
 """
 
 from __future__ import annotations
@@ -27,16 +28,19 @@ class NewItem:
     data: bytes
 
 
-async def add(tx: Transaction, item: NewItem, cap: int) -> bool:
-    """Keep an item; False when it is there already. Beyond `cap` rows of its depositor its bytes are left
-    out.
+async def add(tx: Transaction, item: NewItem, cap: int, since: float = 0.0) -> bool:
+    """Keep an item; False when it is there already, or its depositor has twice `cap` items since `since`.
+    From `cap` items on its bytes are left out.
     """
     row = await fetch_one(
         tx,
-        "SELECT count(*) AS count FROM quarantine WHERE depositor = ? AND data IS NOT NULL",
-        (item.depositor,),
+        "SELECT count(*) AS count FROM (SELECT 1 FROM quarantine WHERE depositor = ? AND at >= ? LIMIT ?)",
+        (item.depositor, since, 2 * cap),
     )
-    data = item.data if row is None or row["count"] < cap else None
+    count = 0 if row is None else int(row["count"])
+    if count >= 2 * cap:
+        return False
+    data = item.data if count < cap else None
     changed = await tx.execute(
         "INSERT INTO quarantine (id, kind, depositor, jti, document_id, digest, code, at, data) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -67,12 +71,14 @@ async def one(tx: Transaction, item_id: str) -> Row | None:
     return await fetch_one(tx, "SELECT * FROM quarantine WHERE id = ?", (item_id,))
 
 
-async def of_depositor(tx: Transaction, depositor: str, code: str) -> Sequence[Row]:
-    """Items of a depositor with this code that were not released yet."""
-    return await tx.fetch(
-        "SELECT * FROM quarantine WHERE depositor = ? AND code = ? AND released_at IS NULL ORDER BY at",
+async def of_depositor(tx: Transaction, depositor: str, code: str) -> Sequence[str]:
+    """Ids of a depositor's items with this code that were kept and not released yet: each may be a MiB."""
+    rows = await tx.fetch(
+        "SELECT id FROM quarantine WHERE depositor = ? AND code = ? AND released_at IS NULL "
+        "AND data IS NOT NULL ORDER BY at",
         (depositor, code),
     )
+    return [row["id"] for row in rows]
 
 
 async def depositors(tx: Transaction, code: str) -> Sequence[str]:

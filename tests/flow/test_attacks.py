@@ -17,6 +17,8 @@ from exchange.core import envelope, limits, message, strict_json
 from exchange.core.keys import EncryptionKey
 from exchange.core.manifest import Entry, JournalMark, Manifest, RegistryMark
 from exchange.core.names import AnyUuid, Digest, DocumentId
+from exchange.errors import Broken, Unavailable
+from exchange.flow.arrivals import Arrivals
 from exchange.flow.receive import Arrived
 from exchange.store import outbox
 
@@ -136,3 +138,79 @@ async def test_a_host_that_shows_an_envelope_for_ever_does_not_make_us_flood_its
     b.network.clock.now += limits.RECEIPT_PAUSE_SECONDS + 1
     await b.receive.envelope(Arrived(DocumentId(held.jti), a.me, held.envelope))
     assert [r["state"] for r in await b.rows("SELECT state FROM outbox")] == ["waiting"]
+
+
+async def test_an_envelope_over_which_we_trip_is_set_aside_unanswered_and_the_next_goes_on(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = pair
+    [said] = await a.send(send_body())
+    await a.deliver.peer(b.me)
+    with monkeypatch.context() as patch:
+        patch.setattr(Arrivals, "plan", lambda *_: {}["planted"])
+        await b.collect.run(wait=0)
+    assert await b.rows("SELECT * FROM envelopes") == []
+    assert [r["code"] for r in await b.rows("SELECT code FROM quarantine")] == ["our-fault"]
+    assert await b.rows("SELECT * FROM outbox") == [], "to answer would be to say that the sender is at fault"
+    await a.send(send_body("http://192.0.2.18/"))
+    await settle(a, b)
+    assert len(await b.rows("SELECT * FROM referrals")) == 1
+    a.network.clock.now += limits.ASK_AFTER_SECONDS + 1
+    await a.sweep.run()
+    await settle(a, b)
+    assert said["referral"] in [r["id"] for r in await b.rows("SELECT id FROM referrals")]
+
+
+@pytest.mark.parametrize("error", [Unavailable("disk-full", ""), Broken("disk-io", "")])
+async def test_a_fault_of_the_disk_sets_nothing_aside(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    a, b = pair
+    await a.send(send_body())
+    await a.deliver.peer(b.me)
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Arrivals, "plan", fail)
+    with pytest.raises(type(error)):
+        await b.collect.run(wait=0)
+    assert await b.rows("SELECT * FROM quarantine") == []
+    assert len(await b.rows("SELECT * FROM envelopes")) == 1
+
+
+async def test_another_message_under_a_known_jti_has_no_effect_without_its_manifest(pair: Pair) -> None:
+    a, b = pair
+    assert await b.receive.envelope(crafted(a, b, [referral(1)])) == "received"
+    assert await b.receive.envelope(crafted(a, b, [referral(2)])) == "jti-reused"
+    assert len(await b.rows("SELECT * FROM referrals")) == 1
+    assert [r["code"] for r in await b.rows("SELECT code FROM quarantine")] == ["jti-reused"]
+
+
+async def test_a_host_that_names_us_as_depositor_is_not_answered(pair: Pair) -> None:
+    _, b = pair
+    assert await b.receive.envelope(Arrived(DocumentId(new_id("x")), b.me, b"a.b.c.d.e")) == "envelope-parts"
+    assert await b.rows("SELECT * FROM outbox") == []
+
+
+async def test_what_waits_for_a_referral_is_bounded_and_its_timeline_too(pair: Pair) -> None:
+    a, b = pair
+    first = referral(1)
+    about = {"referral_id": new_id("r"), "referral_digest": Digest.of(first)}
+
+    def disputed(number: int) -> bytes:
+        body = bodies.outcome_body("disputed", number=number, now=NOW - 100)
+        named = {"sender": a.me, "recipient": b.me, "referral_id": json.loads(first)["id"]}
+        return compact({**body, **about, **named})
+
+    early = [disputed(1000 + i) for i in range(100)]
+    await b.receive.envelope(crafted(a, b, early, "early"))
+    codes = [r["code"] for r in await b.rows("SELECT code FROM inbox ORDER BY document_id")]
+    assert codes == [None] * limits.WAITING_DOCUMENTS + ["too-many-wait"] * (100 - limits.WAITING_DOCUMENTS)
+    await b.receive.envelope(crafted(a, b, [first], "first"))
+    assert await b.rows("SELECT * FROM inbox_waiting") == []
+    for i in range(3):
+        many = [disputed(2000 + 100 * i + j) for j in range(100)]
+        await b.receive.envelope(crafted(a, b, many, f"many {i}"))
+    assert len(await b.rows("SELECT * FROM referral_events")) == limits.TIMELINE_EVENTS + 1
+    assert "timeline-full" in {r["code"] for r in await b.rows("SELECT code FROM inbox")}

@@ -145,7 +145,7 @@ async def test_an_outcome_before_its_referral_waits_for_it(pair: Pair) -> None:
     await a.collect.run(wait=0)
     assert len(await a.rows("SELECT * FROM inbox_waiting")) == 1
     async with a.db.reading() as tx:
-        assert [r["document_id"] for r in await inbox.waiting_for(tx, [said["referral"]])]
+        assert [r["document_id"] for r in await inbox.waiting_for(tx, b.me, [said["referral"]])]
     assert saved[0]["id"] == said["referral"]
 
 

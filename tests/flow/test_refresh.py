@@ -170,5 +170,37 @@ async def test_a_member_that_is_active_again_is_delivered_to_at_once_and_release
     assert len(await a.rows("SELECT id FROM referrals WHERE direction = 'received'")) == 1
 
 
-async def test_what_was_not_kept_cannot_be_released(pair: Pair) -> None:
-    assert await consequences(pair[0]).release("x", "j", "d", None) == "not-kept"
+async def test_what_was_not_kept_is_passed_over(pair: Pair) -> None:
+    a, b = pair
+    view = a.network.view
+    await a.send(send_body())
+    held = network_member("de-example", status=MemberStatus.SUSPENDED)
+    a.network.view = replace(view, members={**view.members, a.me: held})
+    await a.deliver.peer(b.me)
+    await b.collect.run(wait=0)
+    async with b.db.transaction() as tx:
+        await tx.execute("UPDATE quarantine SET data = NULL")
+    a.network.view = view
+    await consequences(b).run()
+    assert (await b.rows("SELECT released_at FROM quarantine"))[0]["released_at"] is None
+
+
+async def test_what_follows_from_a_registry_is_due_until_it_was_done(pair: Pair) -> None:
+    """The node dies, or a step fails, between the new registry and its consequences."""
+    a, b = pair
+    view = a.network.view
+    a.network.view = replace(view, countries={})
+    await consequences(a).run()
+    [said] = await a.send(send_body())
+    assert said["state"] == "unroutable"
+    a.network.view = replace(view, version=2)
+
+    async def fail() -> int:
+        raise Unavailable("disk-full", "the disk is full")
+
+    with pytest.raises(Unavailable):
+        await replace(consequences(a), retry_unroutable=fail).run()
+    await consequences(a).run()
+    await settle(a, b)
+    assert len(await b.rows("SELECT id FROM referrals")) == 1
+    await replace(consequences(a), retry_unroutable=fail).run()  # done: not again

@@ -213,6 +213,9 @@ async def test_quarantine_is_capped_per_depositor_and_says_what_it_left_out(db: 
             assert await quarantine.add(tx, item, 2)
         assert not await quarantine.add(tx, item, 2), "the same thing is kept once"
         assert [row["kept"] for row in await quarantine.page(tx, "", 10)] == [1, 1, 0]
+        for i in (3, 4):
+            item = quarantine.NewItem(f"q{i}", "envelope", "de-example", "j", None, SHA, "seal", 0.0, b"x")
+            assert await quarantine.add(tx, item, 2) is (i == 3), "and beyond twice the cap nothing is"
 
 
 async def test_the_same_document_of_a_sender_is_one_row(db: SqliteDatabase) -> None:
