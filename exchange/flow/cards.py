@@ -3,7 +3,8 @@
 Rules: a seed and its card are committed together before anybody sees the card. A new key is made every 30
 days; a card is valid for 45. A seed is destroyed 30 days after its card's end, when no message that was
 sealed to it can still be under way; the journal says so. Open seeds live in memory only, sealed ones in the
-database. Serials rise even when the clock was set back.
+database. Serials rise even when the clock was set back; a card that was made by a clock ahead of the time is
+replaced, since nobody takes it yet.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ class Cards:
     async def tend(self) -> bool:
         """Rotate when it is time, destroy what is past; whether there is a new card."""
         now = self.world.now()
-        made = not self._signed_by_us() or now >= self._serial + limits.CARD_ROTATE_SECONDS
+        age = now - (self._expires - limits.CARD_LIFE_SECONDS)
+        due = not -limits.CLOCK_SKEW_SECONDS <= age < limits.CARD_ROTATE_SECONDS
+        made = due or not self._signed_by_us()
         if made:
             await self.rotate()
         async with self.db.reading() as tx:

@@ -72,7 +72,13 @@ class Deliver:
             if isinstance(card, str):
                 await self._delayed(recipient, Outcome.BACK_OFF, card)
                 return False
-            packed = await self._packed(recipient, card)
+            try:
+                packed = await self._packed(recipient, card)
+            except Refused as error:  # a card that is well signed and whose key cannot be sealed to
+                async with self.db.transaction() as tx:
+                    await peers.forget_card(tx, recipient)
+                await self._delayed(recipient, Outcome.ALARM_BACK_OFF, error.code)
+                return False
             if packed is None:
                 return False
             answer, verdict = await self._deposited(member, packed)
@@ -159,6 +165,10 @@ class Deliver:
                 documents=len(packed.documents),
             )
         self.bells.journal.ring()
+
+    async def hold_back(self, recipient: MemberId, code: str) -> None:
+        """Delay a peer over whose delivery this program tripped, so that all others go on."""
+        await self._delayed(recipient, Outcome.ALARM_BACK_OFF, code)
 
     async def _delayed(
         self, recipient: MemberId, verdict: Outcome, code: str, retry_after: int | None = None

@@ -15,7 +15,7 @@ from typing import Final
 
 from exchange.core.delivery import Outcome, backoff
 from exchange.core.names import MemberId
-from exchange.errors import Broken, ExchangeError
+from exchange.errors import Broken, ExchangeError, Unavailable
 from exchange.flow.bell import Bells
 from exchange.flow.deliver import Deliver
 from exchange.flow.world import World
@@ -108,10 +108,16 @@ class Delivery:
         try:
             while await self.deliver.peer(peer):
                 pass
-        except Exception:
+        except (Broken, Unavailable):
             # The next look may come at once: hold this peer for a moment, then let the loop hear of it.
             await self.world.sleep(LONGEST_WAIT)
             raise
+        except Exception as error:
+            # What trips over one peer's registry entry, card or host must not hold up the others.
+            code = error.code if isinstance(error, ExchangeError) else "internal"
+            self.metrics.loop_failures_total.labels("deliver").inc()
+            _log.error("delivery failed", peer=peer, exc_info=error)
+            await self.deliver.hold_back(peer, code)
         finally:
             self.bells.deliver.ring()
 

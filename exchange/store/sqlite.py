@@ -118,8 +118,10 @@ class SqliteDatabase:
             await tx.execute("BEGIN")
             yield tx
         finally:
-            await asyncio.shield(reader.rollback())
-            self._readers.put_nowait(reader)
+            try:
+                await asyncio.shield(reader.rollback())
+            finally:
+                self._readers.put_nowait(reader)  # also when cancelled here: there are only a few
 
     async def close(self) -> None:
         async with self._writing:

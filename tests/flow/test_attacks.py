@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,17 @@ from support.keys import NOW, member_keys
 from support.messages import compact, new_id
 from support.network import TestNode, make_node, network_of, send_body, settle
 
-from exchange.core import envelope, limits, message, strict_json
+from exchange.core import base64url, envelope, key_card, limits, message, strict_json
+from exchange.core.jwk import Algorithm, public_jwk
 from exchange.core.keys import EncryptionKey
 from exchange.core.manifest import Entry, JournalMark, Manifest, RegistryMark
-from exchange.core.names import AnyUuid, Digest, DocumentId
+from exchange.core.names import AnyUuid, Digest, DocumentId, MemberId
 from exchange.errors import Broken, Unavailable
 from exchange.flow.arrivals import Arrivals
+from exchange.flow.deliver import Deliver
 from exchange.flow.receive import Arrived
+from exchange.node.loops import Delivery
+from exchange.observe import Metrics
 from exchange.store import outbox
 
 Pair = tuple[TestNode, TestNode]
@@ -214,3 +220,102 @@ async def test_what_waits_for_a_referral_is_bounded_and_its_timeline_too(pair: P
         await b.receive.envelope(crafted(a, b, many, f"many {i}"))
     assert len(await b.rows("SELECT * FROM referral_events")) == limits.TIMELINE_EVENTS + 1
     assert "timeline-full" in {r["code"] for r in await b.rows("SELECT code FROM inbox")}
+
+
+async def test_a_card_whose_key_cannot_be_sealed_to_delays_its_member_alone(pair: Pair) -> None:
+    a, b = pair
+    good = b.cards.card
+    pub = base64url.decode(member_keys(b.me).encryption.jwk["pub"], "pub")
+    bad = public_jwk(Algorithm.X_WING, pub[:-32] + bytes(32))  # X25519's part is of small order
+    b.cards._card = key_card.issue(b.me, member_keys(b.me).signing, bad, serial=NOW + 1, iat=NOW)
+    await a.send(send_body())
+    assert await a.deliver.peer(b.me) is False
+    [peer] = await a.rows("SELECT last_error, failures, card FROM peers")
+    assert (peer["last_error"], peer["failures"], peer["card"]) == ("recipient-key", 1, None)
+    assert "delivery-recipient-key" in [r["code"] for r in await a.rows("SELECT code FROM feed")]
+    async with a.db.transaction() as tx:
+        await tx.execute("UPDATE peers SET due_at = 0, card_serial = NULL")
+    b.cards._card = good
+    await settle(a, b)
+    assert len(await b.rows("SELECT * FROM referrals")) == 1
+
+
+async def test_delivery_that_trips_over_one_peer_goes_on_with_the_others(tmp_path: Path) -> None:
+    names = ["de-example", "nl-example", "fr-example"]
+    network = network_of(names)
+    nodes = [await make_node(network, name, tmp_path / name, seed=i) for i, name in enumerate(names)]
+    a, b, c = nodes
+    await a.send(send_body(), send_body(country="FR"))
+    peer = a.deliver.peer
+
+    async def tripping(recipient: MemberId) -> bool:
+        if recipient == b.me:
+            raise UnicodeError("planted")
+        return await peer(recipient)
+
+    deliver = Tripping(a.deliver, tripping)
+    delivery = Delivery(a.db, a.world, a.bells, Metrics(), deliver)  # type: ignore[arg-type]
+    for _ in range(5):
+        await delivery.step()
+    await delivery.stop()
+    await settle(c)
+    assert len(await c.rows("SELECT * FROM referrals")) == 1
+    [held] = await a.rows("SELECT last_error, failures FROM peers WHERE member = ?", b.me)
+    assert (held["last_error"], held["failures"]) == ("internal", 1)
+    for node in nodes:
+        await node.close()
+
+
+@dataclass(frozen=True)
+class Tripping:
+    """A delivery that goes wrong as no delivery is meant to."""
+
+    inner: Deliver
+    peer: Callable[[MemberId], Awaitable[bool]]
+
+    async def hold_back(self, recipient: MemberId, code: str) -> None:
+        await self.inner.hold_back(recipient, code)
+
+
+async def test_a_clock_that_was_ahead_for_a_while_leaves_a_card_that_peers_take(pair: Pair) -> None:
+    a, b = pair
+    b.network.clock.now += 40 * 86400
+    assert await b.cards.tend()
+    b.network.clock.now = NOW + 120
+    assert await b.cards.tend(), "nobody takes a card of the future"
+    assert not await b.cards.tend()
+    [said] = await a.send(send_body())
+    await settle(a, b)
+    assert [r["id"] for r in await b.rows("SELECT id FROM referrals")] == [said["referral"]]
+    b.network.clock.now += limits.CARD_ROTATE_SECONDS + 1
+    assert await b.cards.tend(), "its serial is of the future, its age is not"
+
+
+async def test_a_reader_that_is_cancelled_while_it_ends_is_not_lost(pair: Pair) -> None:
+    a, _ = pair
+
+    async def read() -> None:
+        async with a.db.reading() as tx:
+            await tx.fetch("SELECT 1")
+
+    for turns in range(60):
+        task = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(read() for _ in range(4)))
+
+
+async def test_many_unreceipted_envelopes_for_one_peer_do_not_hide_those_for_others(pair: Pair) -> None:
+    a, _ = pair
+    async with a.db.transaction() as tx:
+        for i in range(3):
+            row = outbox.NewOutbound(f"d{i}", "fr-c" if i == 2 else "nl-b", "referral/1", "", b"x", True, NOW)
+            await outbox.add(tx, [row])
+            await outbox.deposited(tx, [f"d{i}"], f"j{i}", NOW + i)
+        for now in (NOW + 10, NOW + 20, NOW + 30):
+            [first] = await outbox.attempts_to_ask(tx, now, 1)
+            await outbox.asked(tx, first["attempt"], now - 1)
+        assert first["recipient"] == "fr-c"
