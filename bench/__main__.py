@@ -34,7 +34,7 @@ async def nodes(place: Path, sizes: Sizes, say: Console) -> dict[str, Any]:
             both = {"sender": sender.process, "recipient": recipient.process}
             memory = {who: {"idle": process.memory()} for who, process in both.items()}
             say.print(f"One at a time: {sizes.singles} referrals")
-            single = await one_at_a_time(sender.node, sizes.warm_up, sizes.singles)
+            single = await one_at_a_time(sender, recipient, sizes.warm_up, sizes.singles)
             say.print(f"In bulk: {sizes.lines} referrals")
             many = await bulk(sender, recipient, sizes.lines, sizes.batch)
             for who, process in both.items():

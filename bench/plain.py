@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from bench.network import RECIPIENT, SENDER, submission
 from bench.plain_rows import write_rows
+from bench.processes import Meter
 from exchange import resources
 from exchange.core import envelope, jws, limits, manifest, message, strict_json, urls
 from exchange.core.documents import Document, DocumentType
@@ -68,6 +69,7 @@ def plain(place: Path, count: int) -> dict[str, Any]:
     keys, now = SigningKeys.generate(), int(time.time())
     record = SigningRecord(*keys.entry, nbf=now - 60, exp=now + 86400, revoked=None)
     schemas, rules = Schemas(resources.schema_documents()), Rules.of(resources.vocabularies())
+    meter = Meter()
     tools = Tools(schemas, rules, keys, record, EncryptionKey.generate(), Watch())
     lines = [submission(f"plain-{number}") for number in range(count)]
     referrals = _sent(tools, lines, now)
@@ -85,6 +87,7 @@ def plain(place: Path, count: int) -> dict[str, Any]:
         "steps_us": steps,
         "sum_us": round(total / count * 1e6, 1),
         "per_second": round(count / total),
+        "others_share": meter.read()[1],
     }
 
 

@@ -12,17 +12,20 @@ from typing import Any, Final
 
 from bench.figures import Figure, spread
 from bench.network import Running, submission
+from bench.processes import Meter
 from exchange.cli.connection import Node
 
 WAIT_SECONDS: Final = 25
 PAGE: Final = 500
 
 
-async def one_at_a_time(node: Node, warm_up: int, count: int) -> dict[str, Figure]:
+async def one_at_a_time(sender: Running, recipient: Running, warm_up: int, count: int) -> dict[str, Figure]:
     """Submit one, wait for its receipt, submit the next. `warm_up` referrals before are not counted: the
     first fetches the recipient's key card.
     """
+    node = sender.node
     cursor = await _end(node)
+    meter = Meter([sender.process, recipient.process])
     taken = []
     for number in range(warm_up + count):
         line = submission(f"single-{number}")
@@ -32,7 +35,7 @@ async def one_at_a_time(node: Node, warm_up: int, count: int) -> dict[str, Figur
         taken.append(time.perf_counter() - started)
         if answer["submissions"][0]["state"] != "routed" or heard != 1:
             raise RuntimeError(f"referral {number}: {answer['submissions'][0]['state']}, {heard} receipts")
-    return spread(taken[warm_up:])
+    return {**spread(taken[warm_up:]), "others_share": meter.read()[1]}
 
 
 async def bulk(sender: Running, recipient: Running, lines: int, batch: int) -> dict[str, Any]:
@@ -42,7 +45,7 @@ async def bulk(sender: Running, recipient: Running, lines: int, batch: int) -> d
         for start in range(0, lines, batch)
     ]
     cursor = await _end(sender.node)
-    used = [one.process.seconds() for one in (sender, recipient)]
+    meter = Meter([sender.process, recipient.process])
     started = time.perf_counter()
     hearing = asyncio.create_task(_hear(sender.node, cursor, lines))
     for number, body in enumerate(batches):
@@ -50,7 +53,7 @@ async def bulk(sender: Running, recipient: Running, lines: int, batch: int) -> d
     handed_in = time.perf_counter() - started
     await hearing
     taken = time.perf_counter() - started
-    spent = [one.process.seconds() - before for one, before in zip((sender, recipient), used, strict=True)]
+    spent, others = meter.read()
     return {
         "referrals": lines,
         "batch": batch,
@@ -59,6 +62,7 @@ async def bulk(sender: Running, recipient: Running, lines: int, batch: int) -> d
         "per_second": round(lines / taken),
         "sender_cpu_us": round(spent[0] / lines * 1e6),
         "recipient_cpu_us": round(spent[1] / lines * 1e6),
+        "others_share": others,
     }
 
 

@@ -73,7 +73,7 @@ def _tables(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Sequence[
     )
     yield (
         f"One referral at a time until its signed receipt, two nodes ({single['count']})",
-        [("p50", single["p50_ms"], "ms"), ("p99", single["p99_ms"], "ms")],
+        [("p50", single["p50_ms"], "ms"), ("p99", single["p99_ms"], "ms"), _others(single)],
     )
     yield (
         f"In bulk, {bulk['batch']} lines at a time, first submit to last receipt ({bulk['referrals']})",
@@ -81,6 +81,7 @@ def _tables(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Sequence[
             ("referrals", bulk["per_second"], "/s"),
             ("processor time of the sender's node, each", bulk["sender_cpu_us"], "us"),
             ("processor time of the recipient's node, each", bulk["recipient_cpu_us"], "us"),
+            _others(bulk),
         ],
     )
     yield (
@@ -89,6 +90,7 @@ def _tables(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Sequence[
             *((step, cost, "us") for step, cost in plain["steps_us"].items()),
             ("sum", plain["sum_us"], f"us = {plain['per_second']}/s"),
             ("share of it that the nodes reach", result["ratios"]["share_of_plain_loop"], ""),
+            _others(plain),
         ],
     )
     yield "A mailbox host", list(_mailbox(result))
@@ -105,6 +107,10 @@ def _tables(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Sequence[
         [(goal["what"], goal["is"], f"{goal['goal']}: {'met' if goal['met'] else 'MISSED'}")
          for goal in result["goals"]],
     )  # fmt: skip
+
+
+def _others(measured: Mapping[str, Any]) -> tuple[str, float, str]:
+    return "share of all cores that other programs used meanwhile", measured["others_share"], ""
 
 
 def _mailbox(result: Mapping[str, Any]) -> Iterator[Sequence[object]]:
