@@ -9,6 +9,7 @@ outbox rows, journal and the stored answer are one transaction.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,6 +36,9 @@ from exchange.store.port import Database, Transaction
 
 ONE_LEG: Final = frozenset({Status.DECLINED, Status.RETURNED, Status.DISPUTED, Status.CORRECTION})
 """What is said of one referral only, not of the case."""
+
+LINES_AT_ONCE: Final = 20
+"""Referrals of a case told before others get their turn: a case has as many as others chose to send."""
 
 _SENTENCES: Final = {
     "not-the-holder": "only the holder of a referral may say this of it",
@@ -144,7 +148,9 @@ class Answer:
         event = self.world.new_id()
         occurred = parse_time(request["occurred_at"], "occurred_at")
         documents = []
-        for line in lines:
+        for number, line in enumerate(lines):
+            if number % LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
             document = self._document(line, DocumentType.OUTCOME, {**request, "event": event})
             reason = request.get("reason")
             line.take(

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from exchange.store.port import Row, Transaction, Value, fetch_one, marks
 
 Key = tuple[str, str]
 """(sender, id) of a referral."""
+AT_ONCE: Final = 500
+"""Ids in one statement: a case has as many referrals as others chose to send, SQLite a limit of arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +134,15 @@ async def events(tx: Transaction, keys: Sequence[Key]) -> dict[Key, list[Row]]:
     for sender, referral_id in found:
         by_sender.setdefault(sender, []).append(referral_id)
     for sender, ids in by_sender.items():
-        rows = await tx.fetch(
-            f"SELECT * FROM referral_events WHERE sender = ? AND referral_id IN ({marks(len(ids))}) "
-            "ORDER BY referral_id, n",
-            (sender, *ids),
-        )
-        for row in rows:
-            found[sender, row["referral_id"]].append(row)
+        for i in range(0, len(ids), AT_ONCE):
+            part = ids[i : i + AT_ONCE]
+            rows = await tx.fetch(
+                f"SELECT * FROM referral_events WHERE sender = ? AND referral_id IN ({marks(len(part))}) "
+                "ORDER BY referral_id, n",
+                (sender, *part),
+            )
+            for row in rows:
+                found[sender, row["referral_id"]].append(row)
     return found
 
 

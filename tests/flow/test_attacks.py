@@ -26,7 +26,7 @@ from exchange.flow.deliver import Deliver
 from exchange.flow.receive import Arrived
 from exchange.node.loops import Delivery
 from exchange.observe import Metrics
-from exchange.store import outbox
+from exchange.store import outbox, referrals
 
 Pair = tuple[TestNode, TestNode]
 
@@ -306,6 +306,13 @@ async def test_a_reader_that_is_cancelled_while_it_ends_is_not_lost(pair: Pair) 
         await asyncio.gather(task, return_exceptions=True)
     async with asyncio.timeout(5):
         await asyncio.gather(*(read() for _ in range(4)))
+
+
+async def test_a_case_of_more_referrals_than_a_statement_has_arguments_is_read(pair: Pair) -> None:
+    a, _ = pair
+    async with a.db.reading() as tx:
+        keys = [("fr-c", str(i)) for i in range(300_000)]
+        assert len(await referrals.events(tx, keys)) == 300_000
 
 
 async def test_many_unreceipted_envelopes_for_one_peer_do_not_hide_those_for_others(pair: Pair) -> None:
