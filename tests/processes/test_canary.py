@@ -114,11 +114,14 @@ async def _say_and_answer(done: Exchange, net: Processes) -> None:
         page = await net[member].get("/v1/referrals")
         return any(one["id"] == done.referral and one["state"] == state for one in page["referrals"])
 
-    await until(lambda: has(GUEST, "received"), "the referral is there", 30)
+    def logs() -> str:
+        return "\n".join(node.log.read_text()[-1500:] for node in net)
+
+    await until(lambda: has(GUEST, "received"), "the referral is there", 60, logs)
     answer = f"outcome {done.referral} accepted --own-case {canaries.case}"
     done.printed["outcome accepted"] = await _command(net[GUEST], answer)
     done.printed["outcome removed"] = await _command(net[GUEST], f"outcome {done.referral} removed --json")
-    await until(lambda: has(SENDER, "removed"), "the answer is there", 30)
+    await until(lambda: has(SENDER, "removed"), "the answer is there", 60, logs)
 
 
 async def _look_at_everything(done: Exchange, net: Processes) -> None:

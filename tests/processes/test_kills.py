@@ -33,6 +33,7 @@ async def survive(place: Path, kills: int) -> Ordeal:
     return done
 
 
+@pytest.mark.timeout(300)
 async def test_kills_at_random_moments_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     await survive(tmp_path, 12)
 
@@ -42,6 +43,7 @@ async def test_kills_at_random_moments_lose_nothing_and_double_nothing(tmp_path:
 async def test_forty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     done = await survive(tmp_path, 40)
     assert done.repeated > 0
+    assert done.deposited_again > 0
 
 
 @pytest.mark.parametrize("member", [pytest.param(FIRST, marks=pytest.mark.long), GUEST])

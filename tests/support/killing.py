@@ -15,17 +15,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from support.process import Process
+from support.process import SERVE, Process, patched
 from support.processes import COUNTRIES, SENDER, Processes, submission
 
+from exchange.core import jws
 from exchange.errors import ExchangeError, Unavailable
 
-PAUSE_SECONDS: Final = 0.03
+PAUSE_SECONDS: Final = 0.05
 """Seconds between submitting requests, of 1 to 3 lines each."""
 SETTLE_SECONDS: Final = 120.0
 """A peer's back-off doubles from 5 s with full jitter: after some failures in a row it takes its time."""
 STILL_SECONDS: Final = 4.0
 """Seconds without anything under way after which waiting is useless."""
+PROGRAMS: Final = (SERVE, patched("slow"))
 AIM_SECONDS: Final = 2.0
 """Seconds to wait for documents that lie in the victim's mailbox, before any that are under way will do."""
 LONGEST_AIM_SECONDS: Final = 0.1
@@ -79,6 +81,7 @@ class Ordeal:
     kills: list[tuple[float, str, int]] = field(default_factory=list)
     accepted: int = 0
     repeated: int = 0
+    deposited_again: int = 0
     settled_after: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -86,15 +89,23 @@ class Ordeal:
         by_member = dict(Counter(member for _, member, _ in self.kills))
         return (
             f"seed {self.seed}: {len(self.kills)} kills {by_member}, {self.accepted} referrals accepted, "
-            f"{self.repeated} requests repeated, settled after {self.settled_after:.1f} s: "
+            f"{self.repeated} requests and {self.deposited_again} deposits repeated, "
+            f"settled after {self.settled_after:.1f} s: "
             f"{self.faults or 'all there'}"
         )
 
 
 async def ordeal(net: Processes, seed: int, kills: int, victims: Sequence[str] = ()) -> Ordeal:
-    """Submit, kill `kills` times (any member, unless `victims` are named), settle, stop, count."""
+    """Submit, kill `kills` times, settle, stop, count.
+
+    Any member is killed, and starts again as the program itself or with wide gaps for the next kill to hit;
+    unless `victims` are named, which stay what they are.
+    """
     chance = random.Random(seed)
     done = Ordeal(seed)
+    for node in net:
+        if not victims:
+            node.program = chance.choice(PROGRAMS)
     await net.start()
     client, enough = CaseSystem(net, random.Random(seed + 1)), asyncio.Event()
     submitting = asyncio.create_task(client.run(enough))
@@ -108,6 +119,8 @@ async def ordeal(net: Processes, seed: int, kills: int, victims: Sequence[str] =
             await asyncio.sleep(chance.uniform(0, LONGEST_AIM_SECONDS))
             await victim.kill()
             done.kills.append((time.monotonic() - started, victim.member, under_way))
+            if not victims:
+                victim.program = chance.choice(PROGRAMS)
             await victim.start()
         for node in net:
             await node.ready()
@@ -120,6 +133,7 @@ async def ordeal(net: Processes, seed: int, kills: int, victims: Sequence[str] =
     done.faults += await _by_api(net, client)
     done.faults += [f"{member} stopped with {code}" for member, code in (await net.stop()).items() if code]
     done.faults += _by_database(net, client)
+    done.deposited_again = _deposited_again(net)
     return done
 
 
@@ -225,6 +239,16 @@ def _by_database(net: Processes, client: CaseSystem) -> list[str]:
         if "Traceback" in node.log.read_text(errors="replace"):
             found.append(f"a traceback in the log of {node.member}")
     return found
+
+
+def _deposited_again(net: Processes) -> int:
+    """Documents of the sender that reached their recipients in more than one message: kills that hit home."""
+    named: Counter[str] = Counter()
+    for member in COUNTRIES:
+        for row in net[member].rows("SELECT jws FROM manifests WHERE sender = ?", SENDER):
+            manifest = json.loads(jws.peek_payload(row["jws"]))
+            named.update(entry["id"] for entry in manifest["documents"])
+    return sum(count > 1 for count in named.values())
 
 
 def _unsound(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """The command line with a fault planted in it, to prove that a check can fail: `patched_node.py FAULT serve`.
 
 Each fault is a mistake that somebody could make. It stands still inside its window for a moment, so that a
-kill at a random moment has a chance to hit it. `clock:SECONDS` is no fault of ours: the machine's clock is
-wrong by so much.
+kill at a random moment has a chance to hit it. Two are no faults of ours: `slow` only stands still between a
+commit and what follows it, and with `clock:SECONDS` the machine's clock is wrong by so much.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from unittest import mock
 
 from exchange.cli.main import main
 from exchange.core import limits, strict_json
+from exchange.core.names import DocumentId, MemberId
 from exchange.flow import idempotency
-from exchange.flow.collect import Collect, Failed
+from exchange.flow.collect import Collect, Failed, HostedMailbox, OwnMailbox
+from exchange.flow.deliver import Deliver
 from exchange.flow.draft import entry_of
-from exchange.flow.hosting import START
+from exchange.flow.hosting import START, Deposited, Hosting
 from exchange.flow.idempotency import Answered, Asked
+from exchange.flow.packing import Packed
 from exchange.flow.submit import Submit, _row
 from exchange.flow.world import World
 from exchange.node import service
@@ -28,6 +31,7 @@ from exchange.node.parts import real_world
 from exchange.store import submissions
 
 WINDOW_SECONDS = 0.5
+GAP_SECONDS = 0.1
 _tasks: set[asyncio.Task[None]] = set()
 
 
@@ -98,6 +102,42 @@ def url_in_the_log() -> None:
     Submit.submit = submit  # type: ignore[method-assign]
 
 
+def slow() -> None:
+    """All in its right order, but a moment passes after T1, before T2, after T3 and after a deposit."""
+    submit, t2, deposit = Submit.submit, Deliver._t2, Hosting.deposit
+    acknowledge, acknowledge_at_host = OwnMailbox.acknowledge, HostedMailbox.acknowledge
+
+    async def slow_submit(self: Submit, lines: Sequence[bytes], asked: Asked) -> Answered:
+        answered = await submit(self, lines, asked)
+        await asyncio.sleep(GAP_SECONDS)
+        return answered
+
+    async def slow_t2(self: Deliver, recipient: MemberId, packed: Packed) -> None:
+        await asyncio.sleep(GAP_SECONDS)
+        await t2(self, recipient, packed)
+
+    async def slow_deposit(
+        self: Hosting, owner: MemberId, depositor: MemberId, jti: DocumentId, data: bytes
+    ) -> Deposited:
+        done = await deposit(self, owner, depositor, jti, data)
+        await asyncio.sleep(GAP_SECONDS)
+        return done
+
+    async def slow_acknowledge(self: OwnMailbox, through: str) -> Failed | None:
+        await asyncio.sleep(GAP_SECONDS)
+        return await acknowledge(self, through)
+
+    async def slow_acknowledge_at_host(self: HostedMailbox, through: str) -> Failed | None:
+        await asyncio.sleep(GAP_SECONDS)
+        return await acknowledge_at_host(self, through)
+
+    Submit.submit = slow_submit  # type: ignore[method-assign]
+    Deliver._t2 = slow_t2  # type: ignore[method-assign]
+    Hosting.deposit = slow_deposit  # type: ignore[method-assign]
+    OwnMailbox.acknowledge = slow_acknowledge  # type: ignore[method-assign]
+    HostedMailbox.acknowledge = slow_acknowledge_at_host  # type: ignore[method-assign]
+
+
 def clock(seconds: int) -> None:
     """The machine's clock is fast."""
 
@@ -111,6 +151,7 @@ FAULTS: Mapping[str, Callable[[], None]] = {
     "acknowledge-before-t3": acknowledge_before_t3,
     "answer-before-t1": answer_before_t1,
     "url-in-the-log": url_in_the_log,
+    "slow": slow,
 }
 
 if __name__ == "__main__":
