@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,8 +42,11 @@ class Network:
 
 def line(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], SECONDS)
-    text = process.stdout.readline() if ready else ""
+    # No select here: two lines that come at once are both read into the buffer by the first readline.
+    deadline = threading.Timer(SECONDS, process.kill)
+    deadline.start()
+    text = process.stdout.readline()
+    deadline.cancel()
     assert text, f"the demo said nothing within {SECONDS} s"
     return dict(json.loads(text))
 
