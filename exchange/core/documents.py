@@ -86,9 +86,10 @@ def read(schemas: Schemas, rules: Rules, data: bytes, *, explain: bool = True) -
     if reading is None:
         raise Invalid("document-type", "document.type: not a type of document that is known here")
     kind, schema, check = reading
-    if not explain and not schemas.accepts(schema, body):
+    accepted = schemas.accepts(schema, body)
+    if not accepted and not explain:
         raise Invalid("document-invalid", f"document: not of the form of this {kind}")
-    refused = schemas.problems(schema, body)
+    refused = () if accepted else schemas.problems(schema, body)
     found = _merged(refused, (*_head_problems(body), *check(rules, body)))
     if found:
         raise Invalid("document-invalid", f"document: {len(found)} problems with this {kind}", problems=found)

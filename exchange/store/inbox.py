@@ -82,10 +82,10 @@ async def waiting_for(tx: Transaction, sender: str, needs: Sequence[str]) -> Seq
     if not needs:
         return []
     return await tx.fetch(
-        "SELECT inbox.sender, inbox.document_id, inbox.data, inbox_waiting.needs FROM inbox_waiting "
-        "JOIN inbox ON inbox.sender = inbox_waiting.sender AND inbox.document_id = inbox_waiting.document_id "
-        f"WHERE inbox_waiting.sender = ? AND needs IN ({marks(len(needs))}) ORDER BY inbox.document_id",
-        (sender, *needs),
+        "SELECT sender, document_id, data FROM inbox WHERE sender = ? AND document_id IN "
+        f"(SELECT document_id FROM inbox_waiting WHERE sender = ? AND needs IN ({marks(len(needs))})) "
+        "ORDER BY document_id",
+        (sender, sender, *needs),
     )
 
 

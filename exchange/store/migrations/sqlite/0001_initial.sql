@@ -160,7 +160,7 @@ CREATE TABLE inbox_waiting (
   PRIMARY KEY (sender, document_id),
   FOREIGN KEY (sender, document_id) REFERENCES inbox (sender, document_id)
 ) STRICT;
-CREATE INDEX inbox_waiting_needs ON inbox_waiting (needs);
+CREATE INDEX inbox_waiting_needs ON inbox_waiting (sender, needs);
 
 CREATE TABLE quarantine (
   id          TEXT PRIMARY KEY,
