@@ -34,10 +34,8 @@ from exchange.cli.show import Show
 from exchange.errors import Invalid
 
 FAILED: Final = 1
-STAND_IN: Final = (
-    "The feed is a sample of malware URLs (URLhaus, abuse.ch): a harmless stand-in for reports, assessed by "
-    "nobody. No URL of it is fetched, resolved or shown."
-)
+SAMPLE: Final = "The feed is a sample of malware URLs (URLhaus, abuse.ch): a harmless stand-in for reports."
+PROMISE: Final = "They count as assessed by nobody. No URL of them is fetched, resolved or shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +66,7 @@ def demo(
     show = Show(as_json)
     started = time.monotonic()
     lines = read_feed(feed, limit, int(time.time()))
+    show.line(f"{lines.read} lines. {SAMPLE if feed is None else ''} {PROMISE}")
     plan = make_plan(lines.countries())
     with tempfile.TemporaryDirectory(prefix="hx-demo-") as temporary:
         place = Path(temporary)
@@ -88,7 +87,6 @@ async def _run(show: Show, feed: Feed, plan: NetworkPlan, place: Path, *, keep: 
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    show.line(f"{feed.read} lines. {STAND_IN}")
     tally = Tally(feed.read, feed.invalid)
     async with _network(show, place, plan) as nodes:
         ready = time.monotonic()

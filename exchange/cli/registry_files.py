@@ -173,12 +173,21 @@ def _registered(request: Path, place: Path, said: str | None) -> dict[str, Any]:
     if said is None:
         if not sys.stdin.isatty():
             raise Invalid("usage", "--fingerprint is missing", hint="the member reads it out over a call")
-        sys.stderr.write(f"{peeked.member['id']}: {peeked.fingerprint}\n")
-        if not typer.confirm("Is this what the member read out?", err=True):
-            raise Refused("fingerprint", "the fingerprint is not the member's; nothing was added")
-    elif said.split() != peeked.fingerprint.split():
-        raise Refused("fingerprint", "the fingerprint is not that of the file; nothing was added")
+        for field in ("id", "name", "country", "site", "mailbox"):
+            sys.stderr.write(f"{field:8} {peeked.member[field]}\n")
+        said = str(typer.prompt("Fingerprint that the member reads out", err=True))
+    if _plain(said) != _plain(peeked.fingerprint):
+        raise Refused(
+            "fingerprint",
+            f"the file's fingerprint is {peeked.fingerprint}, not what was read out; nothing was added",
+            hint="have it read out once more; if it still differs, this is not the member's file",
+        )
     return dict(peeked.member)
+
+
+def _plain(fingerprint: str) -> str:
+    """A fingerprint as it is compared: without blanks, in lower case."""
+    return "".join(fingerprint.split()).lower()
 
 
 def _destination(place: Path, country: str, to: str | None, basis: Basis, rank: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from exchange.cli.connection import load_config
 from exchange.cli.options import AsJson, ConfigFile
 from exchange.cli.show import Show
 from exchange.config import Config
+from exchange.errors import Invalid
 
 
 def serve(as_json: AsJson = False, config: ConfigFile = None) -> None:
@@ -44,4 +45,11 @@ def passphrase_for(config: Config) -> str | None:
         return None
     if sys.stdin.isatty():
         return getpass("Passphrase: ")
-    return sys.stdin.readline().rstrip("\n")
+    line = sys.stdin.readline()
+    if not line:
+        raise Invalid(
+            "passphrase-missing",
+            "there is no terminal to ask for the passphrase on, and standard input is empty",
+            hint="name an identity file in [identity] file, or give systemd a credential named identity",
+        )
+    return line.rstrip("\n")

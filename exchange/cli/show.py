@@ -134,8 +134,10 @@ class Show:
             self.line(empty)
             return
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for name in columns:
-            table.add_column(Text(name), no_wrap=not sys.stdout.isatty(), overflow="fold")
+        for number, name in enumerate(columns):
+            # An id, which comes first, is copied into the next command: it is never broken.
+            whole = number == 0 or not sys.stdout.isatty()
+            table.add_column(Text(name), no_wrap=whole, overflow="fold")
         for text in texts:
             table.add_row(*(Text(cell) for cell in text))
         print_table(table)
