@@ -25,12 +25,12 @@ LAYERS = [
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 ONLY = {"core": {"errors"}, "server": {"flow", "core", "errors", "observe"}}
 PACKAGES = {
-    "core": "cryptography jsonschema referencing jsonschema_rs ada_url",
+    "core": "cryptography jsonschema referencing jsonschema_rs ada_url publicsuffixlist",
     "observe": "structlog prometheus_client",
     "store": "aiosqlite",
     "client": "aiohttp yarl tuf iptocc",
     "keystore": "pyrage",
-    "registrar": "tuf securesystemslib",
+    "registrar": "tuf securesystemslib pyrage pkcs11",
     "server": "aiohttp",
     "node": "aiohttp",
     "cli": "typer rich aiohttp",
