@@ -1,0 +1,197 @@
+"""What a new registry changes, in sentences that an administrator can read before signing.
+
+Rules: one sentence for each fact: who joins, each field of a member from what to what, each key by its kid
+and fingerprint, each revocation, each destination of a country, and who answers for a country now and
+before, which a change of status moves as well. The order is that of the paths. A file that cannot be read is
+named and not compared: whoever signs refuses it anyway. This module knows no signatures and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exchange.core import strict_json
+from exchange.core.jwk import fingerprint
+from exchange.core.registry_build import build_view
+from exchange.core.registry_documents import NETWORK, read_target
+from exchange.core.registry_view import RegistryView
+from exchange.core.routing import EVERY_COUNTRY, Routed, route
+from exchange.core.schema import Schemas
+from exchange.core.times import format_time
+from exchange.errors import Invalid, Refused
+
+NOBODY: Final = "nobody"
+_PLAIN: Final = (
+    "kind", "country", "name", "site", "status", "mailbox", "card", "min_card", "deputy", "languages",
+    "office_hours", "accepts",
+)  # fmt: skip
+_SHOWN_WHEN_NEW: Final = ("kind", "country", "name", "site", "mailbox", "deputy")
+_Value = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`sentence` says one thing that becomes different in the file at `path`."""
+
+    path: str
+    sentence: str
+
+
+def differences(
+    schemas: Schemas, before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> tuple[Change, ...]:
+    """Every difference between two registries, files by path."""
+    changes: list[Change] = []
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            changes += [Change(path, sentence) for sentence in _of_file(schemas, path, before, after)]
+    return (*changes, *_answering(_view(schemas, before), _view(schemas, after)))
+
+
+def _of_file(
+    schemas: Schemas, path: str, before: Mapping[str, bytes], after: Mapping[str, bytes]
+) -> Iterator[str]:
+    try:
+        was = read_target(schemas, path, before[path]) if path in before else None
+        said = read_target(schemas, path, after[path]) if path in after else None
+    except Invalid:
+        yield f"{path}: cannot be read"
+        return
+    if path == NETWORK:
+        yield from _network(was or {}, said or {})
+    elif path.startswith("countries/"):
+        yield from _country(path[len("countries/") :].removesuffix(".json"), was or {}, said or {})
+    else:
+        yield from _member(path[len("members/") :].removesuffix(".json"), was, said)
+
+
+def _network(was: _Value, said: _Value) -> Iterator[str]:
+    for field in sorted((was.keys() | said.keys()) - {"v", "orphan_mandates"}):
+        yield from _moved("network", field, was.get(field), said.get(field))
+    old, new = was.get("orphan_mandates", {}), said.get("orphan_mandates", {})
+    for country in sorted(old.keys() | new.keys()):
+        whose = "every country" if country == EVERY_COUNTRY else country
+        yield from _moved("network", f"orphan mandate for {whose}", old.get(country), new.get(country))
+
+
+def _country(country: str, was: _Value, said: _Value) -> Iterator[str]:
+    old = {row["member"]: row for row in was.get("destinations", ())}
+    new = {row["member"]: row for row in said.get("destinations", ())}
+    first, then = _first(old.values()), _first(new.values())
+    if not first or not then:
+        yield f"{country}: first destination becomes {then or NOBODY}"
+    elif first != then:
+        yield f"{country}: first destination {first} -> {then}"
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old:
+            yield f"{country}: {name} is added as {new[name]['basis']}, rank {new[name]['rank']}"
+        elif name not in new:
+            yield f"{country}: {name} is no longer a destination"
+        else:
+            for field in ("basis", "rank"):
+                yield from _moved(f"{country}: {name}", field, old[name][field], new[name][field], " ")
+
+
+def _first(rows: Iterable[_Value]) -> str:
+    """The destinations of the lowest rank, with their basis."""
+    known = list(rows)
+    lowest = min((row["rank"] for row in known), default=0)
+    return ", ".join(f"{row['member']} ({row['basis']})" for row in known if row["rank"] == lowest)
+
+
+def _member(name: str, was: _Value | None, said: _Value | None) -> Iterator[str]:
+    if said is None:
+        yield f"{name}: the member's file disappears"
+        return
+    if was is None:
+        yield f"{name}: new member, {said['status']}"
+    fields = _SHOWN_WHEN_NEW if was is None else _PLAIN
+    old: _Value = was or {}
+    for field in fields:
+        yield from _moved(name, field, old.get(field), said.get(field))
+    keys: _Value = old.get("keys", {})
+    known = list(keys.get("signing", ()))
+    for use in ("signing", "http"):
+        yield from _keys(name, use, keys.get(use, ()), said["keys"][use])
+    if known and all("revoked" in row for row in known) and len(said["keys"]["signing"]) > len(known):
+        yield f"{name}: registers afresh: no earlier signing keys vouch for the new ones"
+
+
+def _keys(name: str, use: str, was: Iterable[_Value], said: Iterable[_Value]) -> Iterator[str]:
+    old, new = ({_kid(row): row for row in rows} for rows in (was, said))
+    for kid in sorted(old.keys() - new.keys()):
+        yield f"{name}: {use} keys {kid} are gone"
+    for kid, row in new.items():
+        there = old.get(kid)
+        if there is None:
+            yield f"{name}: new {use} keys {kid}, fingerprint {_fingerprint(row)}, until {_day(row['exp'])}"
+        else:
+            for field in ("nbf", "exp"):
+                yield from _moved(f"{name}: {use} keys {kid}", field, there[field], row[field], " ", _day)
+        if row.get("revoked") != (there or {}).get("revoked"):
+            yield f"{name}: {use} keys {kid} {_revocation(row.get('revoked'))}"
+
+
+def _kid(row: _Value) -> str:
+    return str((row.get("key") or row["ed25519"])["kid"])
+
+
+def _fingerprint(row: _Value) -> str:
+    parts = [row[part] for part in ("ed25519", "ml_dsa_65", "key") if part in row]
+    return fingerprint(b"".join(strict_json.dump(dict(sorted(part.items()))) for part in parts))
+
+
+def _revocation(said: _Value | None) -> str:
+    if said is None:
+        return "are no longer revoked"
+    until = f", nothing after {_day(said['invalid_after'])} counts" if "invalid_after" in said else ""
+    return f"are revoked ({said['reason']}) at {_day(said['at'])}{until}"
+
+
+def _day(moment: int) -> str:
+    return format_time(moment)
+
+
+def _moved(
+    whose: str, field: str, was: object, said: object, colon: str = ": ", form: Any = str
+) -> Iterator[str]:
+    if was == said:
+        return
+    old, new = ("" if value is None else _text(value, form) for value in (was, said))
+    if not old:
+        yield f"{whose}{colon}{field} is {new}"
+    else:
+        yield f"{whose}{colon}{field} {old} -> {new or 'none'}"
+
+
+def _text(value: object, form: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in sorted(value.items())) or "none"
+    return str(form(value))
+
+
+def _answering(was: RegistryView | None, said: RegistryView | None) -> Iterator[Change]:
+    """Who gets what is hosted in a country, as nodes route it."""
+    views = [view for view in (was, said) if view is not None]
+    named = {country for view in views for country in view.countries}
+    named |= {country for view in views for country in view.network.orphan_mandates}
+    for country in sorted(named - {EVERY_COUNTRY}):
+        old, new = _answers(was, country), _answers(said, country)
+        if old != new:
+            yield Change(f"countries/{country}.json", f"{country}: answers now {new}, before {old}")
+
+
+def _answers(view: RegistryView | None, country: str) -> str:
+    routed = None if view is None else route(view, country, "", None)
+    return f"{routed.member} ({routed.basis})" if isinstance(routed, Routed) else NOBODY
+
+
+def _view(schemas: Schemas, targets: Mapping[str, bytes]) -> RegistryView | None:
+    try:
+        return build_view(schemas, targets, version=0, digest="", expires_at=0).view
+    except Refused:
+        return None
