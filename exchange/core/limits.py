@@ -133,5 +133,8 @@ CARD_RETIRED: Final = 64
 REGISTRATION_BYTES: Final = 256 * 1024
 """Bytes of a registration: a member's file with many years' keys, a card, a signature by each."""
 
+CHALLENGE_BYTES: Final = 4 * 1024
+"""Bytes of a challenge or a proof: a sealed secret makes some 1,700."""
+
 REGISTRY_FILE_BYTES: Final = 5_000_000
 """Bytes of one file of the registry: 550 members need some 150 kB of targets metadata."""

@@ -1,15 +1,20 @@
 """A registration: what a member asks the administrators to enter, and the proof that it holds its keys.
 
 An object {v, registration, card}: `registration` is a JWS of typ `hx-registration+json` whose payload is the
-member's file, byte for byte as it is to stand in the registry; `card` is the JWS of its first key card. A
-rotation is the same, with the member's present file at hand.
+member's file, byte for byte as it is to stand in the registry; `card` is the JWS of a fresh key card. A
+change is the same, with the member's present file at hand.
 
 Rules:
 
 * Every key in the file signs, unless the file marks it revoked or its time is over: nobody registers a key
-  that it does not hold. A rotation keeps every entry of the present file, as evidence, and revives none; at
+  that it does not hold. A change keeps every entry of the present file, as evidence, and revives none; at
   least one of its signing entries, neither revoked nor over, must be among those that sign.
-* Kids are recomputed; no key stands in two places. The card is signed by an entry of the file.
+* Where no such entry is left, no present key can vouch: the registration is `fresh`, as a first one is, and
+  has to be proved by the fingerprint and the challenge.
+* Each comes with a new card and says so: `min_card` is above that of the present file, or it is an old one
+  sent again.
+* Kids are recomputed; no key stands in two places. The card is signed by an entry of the file, and not below
+  `min_card`.
 * An encryption key cannot sign: whether its holder can open is shown by a sealed challenge (`challenge`,
   `answer`, `answered`).
 * The `fingerprint` is to be read aloud on a call: it covers every byte of the member's file.
@@ -50,7 +55,7 @@ _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.SHAKE256, AEAD.AES_256_GCM)
 class Registration:
     """`data` is the member's file and `member` what it says, `card` the JWS of its key card with `key`.
 
-    `kids` names every key in either.
+    `kids` names every key in either. `fresh`: no present key vouches for it.
     """
 
     data: bytes
@@ -59,6 +64,7 @@ class Registration:
     key: Jwk
     kids: frozenset[str]
     fingerprint: str
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,30 +102,37 @@ def request(member_file: bytes, card: bytes, keys: Sequence[Signer], old: Sequen
 def check(data: bytes, previous: JsonObject | None = None, now: int = 0) -> Registration:
     """The registration in `data`; raises `Refused` with a code that starts with `registration-`.
 
-    `previous` is the member's present file, for a rotation; `now` in unix seconds decides which keys' time is
+    `previous` is the member's present file, for a change; `now` in unix seconds decides which keys' time is
     over, 0 means none.
     """
     try:
         signed, card = _parts(data)
         member_file = jws.peek_payload(signed)
         member = _file(member_file)
-        new = _keys(member)
+        new, serial = _keys(member), _min_card(member)
         old = _keys(previous) if previous is not None else _Keys((), ())
+        present = _min_card(previous) if previous is not None else -1
     except (Invalid, Refused) as error:
         raise Refused("registration-form", error.message) from None
     if previous is not None and previous.get("id") != member["id"]:
         raise Refused("registration-member", "registration: not the member of the present file")
+    if serial <= present:
+        raise Refused(
+            "registration-replayed",
+            "member.min_card: not above that of the present file, so this is no new registration",
+            hint="the member makes a new one: hotline-exchange change",
+        )
     named = new.by_kid()
     _keeps(old, new)
     by = _signed(signed, named)
     if named.keys() - new.over(now) - by:
         raise Refused("registration-unsigned", "registration: a key did not sign")
     able = [r for r in old.signing if r.revoked is None and r.exp >= now]
-    if old.signing and not any({r.ed25519["kid"], r.ml_dsa_65["kid"]} <= by for r in able):
+    if able and not any({r.ed25519["kid"], r.ml_dsa_65["kid"]} <= by for r in able):
         raise Refused("registration-rotation", "registration: no present signing entry signed")
-    encryption = _card(card, MemberId(str(member["id"])), new.signing)
+    encryption = _card(card, MemberId(str(member["id"])), new.signing, serial)
     kids = frozenset({*named, encryption["kid"]})
-    return Registration(member_file, member, card, encryption, kids, fingerprint(member_file))
+    return Registration(member_file, member, card, encryption, kids, fingerprint(member_file), not able)
 
 
 def _keeps(old: _Keys, new: _Keys) -> None:
@@ -139,11 +152,14 @@ def _signed(signed: bytes, signers: dict[str, Jwk]) -> frozenset[str]:
         raise Refused("registration-signature", error.message) from None
 
 
-def _card(card: bytes, member: MemberId, entries: Sequence[SigningRecord]) -> Jwk:
+def _card(card: bytes, member: MemberId, entries: Sequence[SigningRecord], lowest: int) -> Jwk:
     try:
-        return key_card.parse(card, member, entries).key
+        read = key_card.parse(card, member, entries)
     except Refused as error:
         raise Refused("registration-card", error.message) from None
+    if read.serial < lowest:
+        raise Refused("registration-card", "card.serial: below member.min_card")
+    return read.key
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes]:
@@ -159,6 +175,13 @@ def _file(data: bytes) -> JsonObject:
         raise Invalid("registration", "member: not an object")
     MemberId.parse(member.get("id"), "member.id")
     return member
+
+
+def _min_card(member: JsonObject) -> int:
+    value = member.get("min_card")
+    if type(value) is not int:
+        raise Invalid("registration", "member.min_card: not unix seconds")
+    return value
 
 
 def _keys(member: JsonObject) -> _Keys:

@@ -26,10 +26,15 @@ def http(of: MemberKeys, **changes: Any) -> dict[str, Any]:
 
 
 def file(*, entries: Any = None, https: Any = None, **changes: Any) -> dict[str, Any]:
-    """A member's file as far as keys go."""
+    """A member's file as far as keys and cards go."""
     listed = {"signing": [signing(FIRST)] if entries is None else entries}
     listed["http"] = [http(FIRST)] if https is None else https
-    return {"v": 1, "id": DE, "keys": listed} | changes
+    return {"v": 1, "id": DE, "min_card": NOW, "keys": listed} | changes
+
+
+def present(said: dict[str, Any]) -> dict[str, Any]:
+    """The file as it stands in the registry already: with an older card."""
+    return said | {"min_card": NOW - 1}
 
 
 def all_of(*members: MemberKeys) -> list[keys.Signer]:
@@ -63,21 +68,21 @@ GROWN = file(entries=[signing(SECOND), signing(FIRST)], https=[http(SECOND), htt
 
 def test_a_rotation_is_signed_by_old_and_new_keys() -> None:
     request = asked(GROWN, all_of(SECOND), all_of(FIRST), by=SECOND)
-    assert registration.check(request, file()).key == SECOND.encryption.jwk
+    assert registration.check(request, present(file())).key == SECOND.encryption.jwk
 
 
 def test_a_lost_http_key_is_revoked_without_its_signature() -> None:
     said = file(https=[http(SECOND), http(FIRST, revoked=REVOKED)])
     signers = [*FIRST.signing.halves, SECOND.http]
-    assert registration.check(asked(said, signers), file()).member == said
+    assert registration.check(asked(said, signers), present(file())).member == said
 
 
 def test_a_key_whose_time_is_over_need_not_sign() -> None:
-    present = file(entries=[signing(SECOND), signing(FIRST, exp=NOW - 1)])
-    request = asked(present, [*SECOND.signing.halves, FIRST.http], by=SECOND)
-    assert registration.check(request, present, NOW).member == present
+    said = file(entries=[signing(SECOND), signing(FIRST, exp=NOW - 1)])
+    request = asked(said, [*SECOND.signing.halves, FIRST.http], by=SECOND)
+    assert registration.check(request, present(said), NOW).member == said
     with pytest.raises(Refused):
-        registration.check(request, present)
+        registration.check(request, present(said))
 
 
 def test_a_card_of_the_second_entry_is_good_too() -> None:
@@ -102,6 +107,8 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "the file is a list": (asked([]), "form"),
     "no member id": (asked(file(id="Nobody")), "form"),
     "no keys": (asked(file(keys=[])), "form"),
+    "no lowest serial": (asked(file(min_card=None)), "form"),
+    "a lowest serial that is true": (asked(file(min_card=True)), "form"),
     "no signing keys": (asked(file(entries=[])), "form"),
     "signing is an object": (asked(file(entries={})), "form"),
     "an entry is text": (asked(file(entries=["x"])), "form"),
@@ -131,6 +138,7 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "a card by a key that is not in it": (asked(file(), by=SECOND), "card"),
     "a card of another member": (asked(file(id=GB)), "card"),
     "a card that is text": (spoilt({"card": "x"}), "card"),
+    "a card below the serial that it asks for": (asked(file(min_card=NOW + 1)), "card"),
 }
 
 
@@ -200,13 +208,40 @@ ROTATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], list[keys.Signer], st
 }
 
 
-@pytest.mark.parametrize(("present", "said", "signers", "code"), ROTATIONS.values(), ids=ROTATIONS.keys())
+@pytest.mark.parametrize(("before", "said", "signers", "code"), ROTATIONS.values(), ids=ROTATIONS.keys())
 def test_a_rotation_needs_the_keys_that_are_there(
-    present: dict[str, Any], said: dict[str, Any], signers: list[keys.Signer], code: str
+    before: dict[str, Any], said: dict[str, Any], signers: list[keys.Signer], code: str
 ) -> None:
     with pytest.raises(Refused) as error:
-        registration.check(asked(said, signers, by=SECOND), present)
+        registration.check(asked(said, signers, by=SECOND), present(before))
     assert error.value.code == f"registration-{code}"
+
+
+def test_a_registration_sent_again_later_is_no_new_one() -> None:
+    request = asked(file())
+    for serial in (NOW, NOW + 1):
+        with pytest.raises(Refused) as error:
+            registration.check(request, file(min_card=serial))
+        assert error.value.code == "registration-replayed"
+
+
+LOST = file(entries=[signing(SECOND), signing(FIRST, revoked=REVOKED)])
+OVER = file(entries=[signing(SECOND), signing(FIRST, exp=NOW - 1)])
+
+
+@pytest.mark.parametrize("said", [LOST, OVER], ids=["revoked", "over"])
+def test_without_a_present_key_a_member_registers_afresh_and_forgets_nothing(said: dict[str, Any]) -> None:
+    before = present(file(entries=said["keys"]["signing"][1:]))
+    signers = [*SECOND.signing.halves, FIRST.http]
+    assert registration.check(asked(said, signers, by=SECOND), before, NOW).fresh
+    with pytest.raises(Refused) as error:
+        registration.check(asked(file(entries=[signing(SECOND)]), signers, by=SECOND), before, NOW)
+    assert error.value.code == "registration-history"
+
+
+def test_a_first_registration_is_fresh_and_a_change_is_not() -> None:
+    assert registration.check(asked(file())).fresh
+    assert not registration.check(asked(file()), present(file())).fresh
 
 
 def test_the_holder_of_an_encryption_key_answers_a_challenge_and_nobody_else() -> None:
