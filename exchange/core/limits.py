@@ -136,5 +136,14 @@ REGISTRATION_BYTES: Final = 256 * 1024
 CHALLENGE_BYTES: Final = 4 * 1024
 """Bytes of a challenge or a proof: a sealed secret makes some 1,700."""
 
+REGISTRY_MIRROR_SECONDS: Final = 60
+"""Seconds that one mirror has for its metadata, and again for its files: a slow one holds up no suspension."""
+
+REGISTRY_FETCHES: Final = 8
+"""Files asked of one mirror at once: 550 files at 50 ms each way take 4 s and not half a minute."""
+
 REGISTRY_FILE_BYTES: Final = 5_000_000
 """Bytes of one file of the registry: 550 members need some 150 kB of targets metadata."""
+
+DRAFT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of a draft that travels: 300 new members, with their registrations, make some 20 MB."""
