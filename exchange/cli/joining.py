@@ -42,7 +42,7 @@ HTTP_DAYS: Final = 365
 """Days that an http key is valid."""
 SKEW: Final = 60
 """Seconds before now from which the keys are valid: an administrator's clock may be behind."""
-ACCEPTS: Final = ("referral/1", "outcome/1", "withdrawal/1", "receipt/1", "resync/1")
+ACCEPTS: Final = ("referral/1", "outcome/1", "withdrawal/1", "receipt/1", "resync/1", "test/1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from exchange.core.limits import DOCUMENT_BYTES
 from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.outcome import outcome_problems, outcome_request_rule_problems
 from exchange.core.referral import referral_problems, submission_rule_problems
-from exchange.core.replies import receipt_problems, resync_problems, withdrawal_problems
+from exchange.core.replies import receipt_problems, resync_problems, trial_problems, withdrawal_problems
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas, problem
 from exchange.core.strict_json import JsonObject, JsonValue
@@ -36,6 +36,7 @@ class DocumentType(StrEnum):
     WITHDRAWAL = "withdrawal/1"
     RECEIPT = "receipt/1"
     RESYNC = "resync/1"
+    TEST = "test/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ _READING: Final[Mapping[str, tuple[DocumentType, str, _Check]]] = MappingProxyTy
             DocumentType.WITHDRAWAL: withdrawal_problems,
             DocumentType.RECEIPT: receipt_problems,
             DocumentType.RESYNC: resync_problems,
+            DocumentType.TEST: trial_problems,
         }.items()
     }
 )

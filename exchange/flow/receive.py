@@ -38,9 +38,7 @@ from exchange.store import feed, inbox, manifests, outbox, registry_versions
 from exchange.store import journal as journal_rows
 from exchange.store.port import Database, Row, Transaction
 
-ACCEPTED: Final = frozenset(
-    {DocumentType.REFERRAL, DocumentType.OUTCOME, DocumentType.WITHDRAWAL, DocumentType.RECEIPT}
-)
+ACCEPTED: Final = frozenset(DocumentType) - {DocumentType.RESYNC}
 """Types that this node takes; the registry says the same of its member."""
 TRIPPED: Final = frozenset({"invariant", "database"})
 """Codes of `Broken` that come from what a message says; all others come from the disk."""

@@ -22,6 +22,7 @@ from support.documents import (
     rules,
     schemas,
     submission_body,
+    trial_body,
     withdrawal_body,
 )
 
@@ -43,6 +44,7 @@ BODIES = {
     DocumentType.WITHDRAWAL: withdrawal_body(),
     DocumentType.RECEIPT: receipt_body(),
     DocumentType.RESYNC: resync_body(),
+    DocumentType.TEST: trial_body(),
 }
 
 

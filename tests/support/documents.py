@@ -177,6 +177,10 @@ def resync_body(*, number: int = 5, now: float = NOW, **changes: Any) -> dict[st
     return changed({**head("resync/1", number=number, now=now), "since": format_time(now - 86400)}, changes)
 
 
+def trial_body(*, number: int = 6, now: float = NOW, **changes: Any) -> dict[str, Any]:
+    return changed(head("test/1", number=number, now=now), changes)
+
+
 def document(body: Mapping[str, Any]) -> Document:
     """`body` made into a document by the real code."""
     return make(schemas(), rules(), dict(body))

@@ -82,7 +82,7 @@ def member(name: str, **changes: Any) -> Member:
         "min_card": 0,
         "signing": (signing_record(keys.signing),),
         "http": (HttpRecord(keys.http.jwk, NBF, EXP, None),),
-        "accepts": ("referral/1", "outcome/1", "withdrawal/1", "receipt/1", "resync/1"),
+        "accepts": ("referral/1", "outcome/1", "withdrawal/1", "receipt/1", "resync/1", "test/1"),
         "deputy": None,
         "languages": ("en",),
         "office_hours": None,
