@@ -34,6 +34,7 @@ class Typ(StrEnum):
     MANIFEST = "hx-manifest+json"
     KEY_CARD = "hx-key-card+json"
     REGISTRATION = "hx-registration+json"
+    EVIDENCE = "hx-evidence+json"
 
 
 @dataclass(frozen=True, slots=True)

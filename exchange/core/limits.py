@@ -147,3 +147,12 @@ REGISTRY_FILE_BYTES: Final = 5_000_000
 
 DRAFT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a draft that travels: 300 new members, with their registrations, make some 20 MB."""
+
+EVIDENCE_BYTES: Final = 48 * 1024 * 1024
+"""Bytes of an evidence file: two lists of the registry of full length in base64url, and all the rest."""
+
+EVIDENCE_PARTS: Final = 1000
+"""Parts of an evidence file: a root for each week of twenty years would not fill it."""
+
+EVIDENCE_LEAVES: Final = 65_536
+"""Journal entries from a document's to the head that a peer holds: 2 MiB of digests in an evidence file."""
