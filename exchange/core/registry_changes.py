@@ -167,14 +167,14 @@ def _request_wrong(
         yield "", error.code, error.message
         return
     wanted: _Value = asked
-    if _own(asked) != _own(after):
-        what = ", ".join(_changed(wanted, after))
+    said: _Value = after
+    if what := ", ".join(_changed(wanted, said)):
         yield "", "change-unasked", f"{what}: not what the member's registration says"
         return
-    if not isinstance(wanted.get("min_card"), int) or after["min_card"] < wanted["min_card"]:
+    if said["min_card"] < wanted["min_card"]:
         yield "/min_card", "change-min-card", "min_card: lower than the member's registration says"
     had = {} if before is None else dict(_entries(before))
-    stands = dict(_entries(after))
+    stands = dict(_entries(said))
     for name, row in _entries(wanted):
         revoked = None if had.get(name, {}).get("revoked") else row.get("revoked")
         if revoked is not None and revoked != stands[name].get("revoked"):

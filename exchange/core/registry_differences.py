@@ -80,10 +80,8 @@ def _country(country: str, was: _Value, said: _Value) -> Iterator[str]:
     old = {row["member"]: row for row in was.get("destinations", ())}
     new = {row["member"]: row for row in said.get("destinations", ())}
     first, then = _first(old.values()), _first(new.values())
-    if not first or not then:
-        yield f"{country}: first destination becomes {then or NOBODY}"
-    elif first != then:
-        yield f"{country}: first destination {first} -> {then}"
+    if first != then:
+        yield f"{country}: first destination {first or NOBODY} -> {then or NOBODY}"
     for name in sorted(old.keys() | new.keys()):
         if name not in old:
             yield f"{country}: {name} is added as {new[name]['basis']}, rank {new[name]['rank']}"
