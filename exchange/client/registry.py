@@ -1,10 +1,10 @@
 """The registry as a node reads it: the newest that its mirrors can prove, and the last good one otherwise.
 
 Rules: every mirror has a directory of its own and is looked at in a thread; the highest valid timestamp wins;
-older than what we know is refused, whoever shows it; a refresh that fails changes nothing, so in the time
-after its expiry a node knows exactly the members that it knew. When nothing has changed, a look costs two
-requests and the view is kept as it is, but for its expiry. Two contents under one version are a split view:
-reported, not refused. Nothing here decides what an expired registry still allows.
+older than what we know is refused, whoever shows it, also under a newer root; a refresh that fails changes
+nothing, so in the time after its expiry a node knows exactly the members that it knew. When nothing has
+changed, a look costs two requests and the view is kept as it is, but for its expiry. Two contents under one
+version are a split view: reported, not refused. Nothing here decides what an expired registry still allows.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from tuf.ngclient import FetcherInterface
-
 from exchange.client import registry_copy
 from exchange.client.guarded import GuardedClient
 from exchange.client.registry_copy import FILES, Copy
-from exchange.client.registry_fetch import DirectoryFetcher, GuardedFetcher, is_url
-from exchange.client.registry_trust import Mirror, Seen, hashes_of, translated
+from exchange.client.registry_fetch import DirectoryFetcher, Fetcher, GuardedFetcher, is_url
+from exchange.client.registry_trust import Mirror, Seen, translated
 from exchange.core.names import Digest
 from exchange.core.registry_view import RegistryState, RegistryView
 from exchange.core.schema import Schemas
@@ -102,7 +100,7 @@ class Registry:
         except ExchangeError as error:
             return _Look(mirror, None, None, error)
 
-    def _way(self, mirror: str, loop: asyncio.AbstractEventLoop) -> tuple[str, FetcherInterface]:
+    def _way(self, mirror: str, loop: asyncio.AbstractEventLoop) -> tuple[str, Fetcher]:
         if not is_url(mirror):
             return "", DirectoryFetcher(Path(mirror))
         if self._client is None:
@@ -131,7 +129,7 @@ class Registry:
         if look.seen is None or look.trust is None:
             raise Unavailable("registry-mirror", "the mirror of the registry showed nothing")
         seen, held = look.seen, self._held
-        if held is not None and _older(seen, held.seen):
+        if held is not None and _older(look.trust, seen, held.seen):
             raise Refused("registry-rollback", "the mirror shows an older registry than this node knows")
         if held is not None and (seen.version, seen.digest) == (held.seen.version, held.seen.digest):
             if seen == held.seen:
@@ -139,8 +137,7 @@ class Registry:
             built = replace(held.built, view=replace(held.built.view, expires_at=seen.expires_at))
             changed = False
         else:
-            look.trust.files(hashes_of(seen.targets))
-            built = registry_copy.build(self._directory, self._schemas, seen)
+            built = registry_copy.build(self._schemas, seen, look.trust.files())
             changed = True
         try:
             registry_copy.keep(self._directory, self._pinned, seen)
@@ -163,9 +160,11 @@ class _Look:
     error: ExchangeError | None
 
 
-def _older(seen: Seen, held: Seen) -> bool:
-    same_root = seen.root_version == held.root_version
-    return seen.age < held.age or (same_root and seen.version < held.version)
+def _older(trust: Mirror, seen: Seen, held: Seen) -> bool:
+    """A list may go back only when the root no longer stands behind the one we know: a new root alone is no
+    leave to bring a suspended member back.
+    """
+    return seen.age < held.age or (seen.version < held.version and trust.vouches_for(held.targets))
 
 
 def _report(look: _Look) -> MirrorReport:

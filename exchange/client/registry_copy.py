@@ -9,11 +9,12 @@ node. This module knows neither mirrors nor expiry.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from exchange.client.registry_trust import Seen, hashes_of
+from exchange.client.registry_trust import Seen, hashes_of, held
 from exchange.core import limits, strict_json
 from exchange.core.names import Digest
 from exchange.core.registry_build import Built, build_view
@@ -33,16 +34,8 @@ class Copy:
     built: Built
 
 
-def build(directory: Path, schemas: Schemas, seen: Seen) -> Built:
-    """The view of `seen`, all of whose files lie in `directory`; raises `Refused`."""
-    contents: dict[str, bytes] = {}
-    for path, digest in hashes_of(seen.targets).items():
-        try:
-            contents[path] = (directory / FILES / digest).read_bytes()
-        except OSError:
-            raise Refused("registry-file-missing", "a file of the registry is not in the copy") from None
-        if Digest.of(contents[path]) != digest:
-            raise Refused("registry-hash", "a file of the registry in the copy is damaged")
+def build(schemas: Schemas, seen: Seen, contents: Mapping[str, bytes]) -> Built:
+    """The view of `seen` with its files' contents by path; raises `Refused`."""
     return build_view(schemas, contents, version=seen.version, digest=seen.digest, expires_at=seen.expires_at)
 
 
@@ -68,6 +61,16 @@ def load(directory: Path, bootstrap: Digest, schemas: Schemas) -> Copy | None:
         targets = bytes.fromhex(str(value["targets"]))
         root, timestamp, version, expires = (int(str(value[name])) for name in _NUMBERS)
         seen = Seen(root, timestamp, version, Digest.of(targets), expires, targets)
-        return Copy(seen, build(directory, schemas, seen))
+        return Copy(seen, build(schemas, seen, _contents(directory, seen)))
     except (OSError, ValueError, KeyError, ExchangeError):
         return None
+
+
+def _contents(directory: Path, seen: Seen) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    for path, digest in hashes_of(seen.targets).items():
+        data = b"" if digest is None else held(directory / FILES, digest)
+        if data is None:
+            raise Refused("registry-hash", "a file of the registry in the copy is missing or damaged")
+        contents[path] = data
+    return contents

@@ -2,13 +2,17 @@
 
 Rules: `tuf.ngclient.Updater`, one-shot, on a directory that belongs to this mirror, with the bootstrap root
 pinned. Its clock is set to `now`. Beyond TUF: every root of the chain, from the pinned one on, passes
-core/registry_root (a chain with one bad link is refused for good: whoever fooled it may have signed the
-next). Errors: `Unavailable` when the mirror or the disk does not answer, `Refused` with a code that names
-what was wrong with the metadata. Synchronous: it runs in a thread.
+core/registry_root (a chain with one bad link is refused: whoever fooled it may have signed the next), and no
+version is too large to be written down. What is refused beyond TUF is forgotten: once the administrators have
+put a sound file in its place, the mirror is believed again. Files of the registry are those that the list
+itself names by a path that the registry knows: delegations are not followed, other paths not fetched. Errors:
+`Unavailable` when the mirror or the disk does not answer, `Refused` with a code that names what was wrong
+with the metadata. Synchronous: it runs in a thread.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,11 +28,15 @@ from tuf.api.exceptions import (
     RepositoryError,
     UnsignedMetadataError,
 )
-from tuf.api.metadata import Metadata, Root, Targets
-from tuf.ngclient import FetcherInterface, Updater
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets
+from tuf.ngclient import Updater
 
+from exchange.client.registry_fetch import Fetcher
+from exchange.core import limits
 from exchange.core.names import Digest
+from exchange.core.registry_documents import schema_of
 from exchange.core.registry_root import RootKey, RootRole, check_root
+from exchange.core.strict_json import INTEGER_MAX
 from exchange.errors import ExchangeError, Refused, Unavailable
 
 _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -63,7 +71,7 @@ class Mirror:
     """One look. `targets/` of `shared` is shared with other looks: its files are named by their hashes."""
 
     def __init__(
-        self, directory: Path, shared: Path, bootstrap: bytes, base: str, fetcher: FetcherInterface, now: int
+        self, directory: Path, shared: Path, bootstrap: bytes, base: str, fetcher: Fetcher, now: int
     ) -> None:
         metadata = directory / "metadata"
         try:
@@ -71,8 +79,6 @@ class Mirror:
             self._updater = Updater(
                 str(metadata),
                 f"{base}metadata/",
-                target_dir=str(shared),
-                target_base_url=f"{base}targets/",
                 fetcher=fetcher,
                 bootstrap=bootstrap,
             )
@@ -82,14 +88,19 @@ class Mirror:
         self._updater._trusted_set.reference_time = datetime.fromtimestamp(now, UTC)
         self._metadata = metadata
         self._shared = shared
+        self._base = f"{base}targets/"
+        self._fetcher = fetcher
         self._first = self._updater._trusted_set.root.version
 
     def look(self) -> Seen:
         """Refresh and say what is there: two requests when nothing has changed."""
         try:
             self._updater.refresh()
-            self._check_roots()
+            self._check()
             targets = (self._metadata / "targets.json").read_bytes()
+        except Refused:
+            shutil.rmtree(self._metadata, ignore_errors=True)
+            raise
         except (OSError, RepositoryError, DownloadError) as error:
             raise translated(error) from error
         trusted = self._updater._trusted_set
@@ -103,21 +114,44 @@ class Mirror:
             targets,
         )
 
-    def files(self, wanted: Mapping[str, Digest]) -> None:
-        """Fetch the files of `wanted` (path to hash) that `shared` does not hold, each verified."""
+    def vouches_for(self, targets: bytes) -> bool:
+        """Whether the root that was seen still stands behind this list, of whatever version."""
+        try:
+            metadata = Metadata[Targets].from_bytes(targets)
+            root = self._updater._trusted_set.root
+            root.verify_delegate(Targets.type, metadata.signed_bytes, metadata.signatures)
+        except RepositoryError:
+            return False
+        return True
+
+    def files(self) -> dict[str, bytes]:
+        """Every file of the list that was seen, each verified: from `shared`, or fetched into it. A path that
+        the registry does not know has no content.
+        """
+        listed = self._updater._trusted_set.targets.targets
+        wanted = {path: digest for path, digest in _digests(listed).items() if digest is not None}
+        found = {path: held(self._shared, digest) for path, digest in wanted.items()}
+        missing = [path for path, data in found.items() if data is None]
+        fetched = self._fetcher.download_many(
+            (self._base + _consistent(path, wanted[path]), listed[path].length) for path in missing
+        )
         try:
             self._shared.mkdir(parents=True, exist_ok=True)
-            for path, digest in wanted.items():
-                info = self._updater.get_targetinfo(path)
-                place = str(self._shared / digest)
-                if info is not None and self._updater.find_cached_target(info, place) is None:
-                    self._updater.download_target(info, place)
+            for path, data in zip(missing, fetched, strict=True):
+                listed[path].verify_length_and_hashes(data)
+                (self._shared / wanted[path]).write_bytes(data)
+                found[path] = data
         except (OSError, RepositoryError, DownloadError) as error:
             raise translated(error) from error
+        return {path: found.get(path) or b"" for path in listed}
 
-    def _check_roots(self) -> None:
+    def _check(self) -> None:
+        """What TUF does not check; raises `Refused`."""
+        trusted = self._updater._trusted_set
+        if max(trusted.root.version, trusted.timestamp.version, trusted.targets.version) > INTEGER_MAX:
+            raise Refused("registry-malformed", "the registry's metadata has a version beyond 2^53 - 1")
         history = self._metadata / "root_history"
-        for version in range(self._first, self._updater._trusted_set.root.version + 1):
+        for version in range(self._first, trusted.root.version + 1):
             root: Root = Metadata[Root].from_bytes((history / f"{version}.root.json").read_bytes()).signed
             check_root(
                 {
@@ -128,16 +162,43 @@ class Mirror:
             )
 
 
-def hashes_of(targets: bytes) -> dict[str, Digest]:
-    """Path to SHA-256 of each file that verified targets metadata lists; raises `Refused`."""
+def hashes_of(targets: bytes) -> dict[str, Digest | None]:
+    """Path to SHA-256 of each file that verified targets metadata lists, None for a file that is none of the
+    registry's by its path or length; raises `Refused`.
+    """
     try:
-        listed = Metadata[Targets].from_bytes(targets).signed.targets
+        return _digests(Metadata[Targets].from_bytes(targets).signed.targets)
     except RepositoryError as error:
         raise translated(error) from error
+
+
+def _digests(listed: Mapping[str, TargetFile]) -> dict[str, Digest | None]:
     try:
-        return {path: Digest.parse(info.hashes.get("sha256"), path) for path, info in listed.items()}
-    except ExchangeError as error:
-        raise Refused("registry-malformed", f"{error.message}: no SHA-256") from None
+        return {
+            path: Digest.parse(info.hashes.get("sha256"), "sha256") if _is_file(path, info) else None
+            for path, info in listed.items()
+        }
+    except ExchangeError:
+        raise Refused("registry-malformed", "the registry's list names a file without its SHA-256") from None
+
+
+def held(shared: Path, digest: Digest) -> bytes | None:
+    """The file of this hash, if it is there undamaged."""
+    try:
+        data = (shared / digest).read_bytes()
+    except OSError:
+        return None
+    return data if Digest.of(data) == digest else None
+
+
+def _is_file(path: str, info: TargetFile) -> bool:
+    return schema_of(path) is not None and info.length <= limits.REGISTRY_FILE_BYTES
+
+
+def _consistent(path: str, digest: Digest) -> str:
+    """Where a file lies in a repository of consistent snapshots (TUF specification 6.2)."""
+    folder, separator, name = path.rpartition("/")
+    return f"{folder}{separator}{digest}.{name}"
 
 
 def translated(error: Exception) -> ExchangeError:

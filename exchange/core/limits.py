@@ -137,7 +137,7 @@ CHALLENGE_BYTES: Final = 4 * 1024
 """Bytes of a challenge or a proof: a sealed secret makes some 1,700."""
 
 REGISTRY_MIRROR_SECONDS: Final = 60
-"""Seconds that one mirror has for its metadata, and again for its files: a slow one holds up no suspension."""
+"""Seconds one mirror has for its metadata, and again for its files: a slow one holds up no suspension."""
 
 REGISTRY_FETCHES: Final = 8
 """Files asked of one mirror at once: 550 files at 50 ms each way take 4 s and not half a minute."""
