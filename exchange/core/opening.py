@@ -10,18 +10,19 @@ learns by trying which check stopped them.
   4 envelope-key         kid is ours
   5 envelope-seal        opens
   6 message-form         first line a JWS of the right form, its payload strict JSON
-  7 sender               `iss` known, active, and the depositor that the mailbox names
+  7 sender               `iss` known, active or pending, and the depositor that the mailbox names
   8 sender-suspended     the same, for a suspended member: to quarantine, not refused for ever
   9 signature            both signatures, by one entry of that member's signing keys, typ of a manifest
  10 key-period           that entry within nbf..exp at `iat`
  11 key-revoked          and not revoked *now*, whatever `iat` says
  12 version              v
  13 manifest             the claims exactly those of this version
- 14 audience             `aud` is us
- 15 audience-key         `aud_kid` is the key that opened the envelope
- 16 jti                  equals the header's
- 17 time                 iat not in the future, not past exp, exp - iat within 30 days
- 18 documents            as many lines as manifest entries, each with its digest
+ 14 sender-pending       a pending member sends tests and receipts and nothing else
+ 15 audience             `aud` is us
+ 16 audience-key         `aud_kid` is the key that opened the envelope
+ 17 jti                  equals the header's
+ 18 time                 iat not in the future, not past exp, exp - iat within 30 days
+ 19 documents            as many lines as manifest entries, each with its digest
 
 What each document says is checked one by one by others afterwards: one bad document does not take its
 neighbours along. This module reads no clock, no database and no network; it remembers nothing, so it
@@ -42,6 +43,7 @@ from exchange.core.limits import CLOCK_SKEW_SECONDS, ENVELOPE_BYTES, MESSAGE_LIF
 from exchange.core.manifest import VERSION, Manifest, parse_claims
 from exchange.core.names import DocumentId, MemberId
 from exchange.core.registry_view import Member, MemberStatus, RegistryView, SigningRecord
+from exchange.core.standing import TRIAL
 from exchange.core.strict_json import JsonObject
 from exchange.errors import Invalid, Refused
 
@@ -64,6 +66,7 @@ class OpeningCode(StrEnum):
     KEY_REVOKED = "key-revoked"
     VERSION = "version"
     MANIFEST = "manifest"
+    PENDING = "sender-pending"
     AUDIENCE = "audience"
     AUDIENCE_KEY = "audience-key"
     JTI = "jti"
@@ -103,9 +106,10 @@ def open_message(
     sender = _sender(claims.get("iss"), depositor, registry, released)  # 7, 8
     _signed_by(unverified, claims.get("iat"), sender)  # 9, 10, 11
     manifest = _manifest(claims)  # 12, 13
-    _addressed(manifest, opened, me)  # 14, 15, 16
-    _in_time(manifest, now)  # 17
-    _documents(manifest, lines)  # 18
+    _rightful(manifest, sender)  # 14
+    _addressed(manifest, opened, me)  # 15, 16, 17
+    _in_time(manifest, now)  # 18
+    _documents(manifest, lines)  # 19
     return OpenedMessage(manifest.jti, sender.id, manifest, signed, lines)
 
 
@@ -122,8 +126,8 @@ def _form(signed: bytes) -> tuple[jws.Jws, JsonObject]:
 
 def _sender(iss: object, depositor: MemberId, registry: RegistryView, released: bool) -> Member:
     member = registry.member(iss) if isinstance(iss, str) and iss == depositor else None
-    if member is None or member.status not in (MemberStatus.ACTIVE, MemberStatus.SUSPENDED):
-        raise Refused(OpeningCode.SENDER, "manifest.iss: not an active member, or not the depositor")
+    if member is None or member.status is MemberStatus.LEFT:
+        raise Refused(OpeningCode.SENDER, "manifest.iss: not a member, or not the depositor")
     if member.status is MemberStatus.SUSPENDED and not released:
         raise Refused(OpeningCode.SUSPENDED, "manifest.iss: a suspended member")
     return member
@@ -148,6 +152,12 @@ def _manifest(claims: JsonObject) -> Manifest:
         return parse_claims(claims)
     except Invalid as error:
         raise Refused(OpeningCode.MANIFEST, error.message) from None
+
+
+def _rightful(manifest: Manifest, sender: Member) -> None:
+    """Types that nobody knows refuse themselves later; only of a pending member they refuse the whole."""
+    if sender.status is MemberStatus.PENDING and not {e.type for e in manifest.documents} <= TRIAL:
+        raise Refused(OpeningCode.PENDING, "manifest.documents: not of a type that a pending member sends")
 
 
 def _addressed(manifest: Manifest, opened: Opened, me: MemberId) -> None:

@@ -2,8 +2,9 @@
 
 Rules, in this order (RFC 9421; the exact form is core/request_signature's): form, the key id in the
 registry, the signature, the time, the nonce. A nonce is used by inserting it: a second insert is a replay,
-also after a restart. A member that is not active is told so only after its signature held. The body is
-checked afterwards, against the digest that was signed.
+also after a restart. What its status means at this door (core/standing) a member is told only after its
+signature held: a pending one may come in, a suspended one and one that has left may not. The body is checked
+afterwards, against the digest that was signed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from exchange.core import limits
 from exchange.core.names import MemberId
-from exchange.core.registry_view import MemberStatus, RegistryView
+from exchange.core.registry_view import RegistryView
 from exchange.core.request_signature import (
     SignatureClaims,
     check_digest,
@@ -21,6 +22,7 @@ from exchange.core.request_signature import (
     parse_signed,
     verify_signature,
 )
+from exchange.core.standing import check_door
 from exchange.errors import Refused
 from exchange.flow.world import World
 from exchange.store import nonces
@@ -70,10 +72,7 @@ class Gate:
             raise Refused("key-unknown", "keyid: revoked, or not valid now")
         if not await self._first(claims):
             raise Refused("replay", "nonce: used before")
-        if member.status is MemberStatus.SUSPENDED:
-            raise Refused("suspended", "this member is suspended")
-        if member.status is not MemberStatus.ACTIVE:
-            raise Refused("not-a-member", "this member is not active")
+        check_door(member.status)
         return Signer(member.id, claims)
 
     async def _first(self, claims: SignatureClaims) -> bool:

@@ -203,7 +203,7 @@ def test_an_attack_is_stopped_by_the_step_that_is_there_for_it(data: bytes, code
 
 
 def test_every_step_has_an_attack_that_it_stops() -> None:
-    elsewhere = {"sender-suspended", "key-revoked"}
+    elsewhere = {"sender-suspended", "sender-pending", "key-revoked"}
     assert {code for _, code in ATTACKS.values()} | elsewhere == set(OpeningCode)
     assert [code.value for code in OpeningCode][:5] == [code.value for code in EnvelopeCode]
     assert opening.__doc__ is not None
@@ -225,10 +225,41 @@ def test_a_message_of_another_depositor_is_refused() -> None:
     assert code_of(forwarded(), depositor=MemberId(FR)) == OpeningCode.SENDER
 
 
-@pytest.mark.parametrize("status", [MemberStatus.PENDING, MemberStatus.LEFT])
-def test_only_active_members_are_heard(status: MemberStatus) -> None:
-    assert code_of(sealed(ONE), **registry_with(status=status)) == OpeningCode.SENDER
-    assert code_of(sealed(ONE), released=True, **registry_with(status=status)) == OpeningCode.SENDER
+def test_a_member_that_has_left_is_not_heard() -> None:
+    left = registry_with(status=MemberStatus.LEFT)
+    assert code_of(sealed(ONE), **left) == OpeningCode.SENDER
+    assert code_of(sealed(ONE), released=True, **left) == OpeningCode.SENDER
+
+
+def of_types(*types: str) -> bytes:
+    """An envelope whose manifest is honestly signed and names documents of these types."""
+    entries = zip(claims(DOCUMENTS[: len(types)])["documents"], types, strict=True)
+    documents = [{**entry, "type": kind} for entry, kind in entries]
+    lines = DOCUMENTS[: len(types)]
+    return forged_envelope(forged_text(lines, claims(lines, documents=documents)))
+
+
+PENDING = registry_with(status=MemberStatus.PENDING)
+
+
+@pytest.mark.parametrize("types", [("test/1",), ("receipt/1",), ("test/1", "receipt/1", "test/1")])
+def test_a_pending_member_is_heard_when_it_sends_tests_and_receipts(types: tuple[str, ...]) -> None:
+    assert len(opened(of_types(*types), **PENDING).lines) == len(types)
+
+
+@pytest.mark.parametrize(
+    "types",
+    [("referral/1",), ("outcome/1",), ("test/2",), ("test/1", "withdrawal/1"), ("receipt/1", "resync/1")],
+)
+def test_anything_else_of_a_pending_member_is_refused_as_a_whole(types: tuple[str, ...]) -> None:
+    for released in (False, True):
+        assert code_of(of_types(*types), released=released, **PENDING) == OpeningCode.PENDING
+    assert len(opened(of_types(*types)).lines) == len(types)
+
+
+def test_a_pending_member_is_told_apart_only_after_its_signature() -> None:
+    assert code_of(by(ED, ED), **PENDING) == OpeningCode.SIGNATURE
+    assert code_of(said(aud=FR), **PENDING) == OpeningCode.PENDING
 
 
 def test_a_suspended_member_waits_in_quarantine_until_an_operator_lets_it_through() -> None:

@@ -195,27 +195,46 @@ async def test_a_host_does_not_judge_the_key_of_a_guest(pair: Pair, host: Served
     assert (await send(host, "PUT", envelope_path(GUEST), sealed(pair[0])))[0] == 201
 
 
+def standing(pair: Pair, name: MemberId, status: MemberStatus) -> None:
+    """Let the registry say `status` of a member from now on."""
+    view = pair[0].network.view
+    other = replace(view.members[name], status=status)
+    kids = {record.key["kid"]: (other, record) for record in other.http}
+    members, by_http_kid = {**view.members, name: other}, {**view.by_http_kid, **kids}
+    pair[0].network.view = replace(view, members=members, by_http_kid=by_http_kid)
+
+
+BOX = f"/v1/mailboxes/{GUEST}/envelopes"
+CALLS: dict[str, tuple[str, str, int]] = {
+    "deposit": ("PUT", f"/v1/mailboxes/{DE}/envelopes/{new_id('mine')}", 201),
+    "ask": ("GET", f"/v1/mailboxes/{DE}/envelopes/{new_id('asked')}", 404),
+    "collect": ("GET", BOX, 200),
+    "acknowledge": ("DELETE", f"{BOX}?through=0", 204),
+    "card": ("PUT", f"/v1/members/{GUEST}/card", 201),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     ("status", "code"),
     [
+        (MemberStatus.ACTIVE, None),
+        (MemberStatus.PENDING, None),
         (MemberStatus.SUSPENDED, "suspended"),
-        (MemberStatus.PENDING, "not-a-member"),
         (MemberStatus.LEFT, "not-a-member"),
     ],
 )
-async def test_a_member_that_is_not_active_deposits_nothing(
-    pair: Pair, host: ServedMailbox, status: MemberStatus, code: str
+async def test_a_status_opens_or_closes_the_whole_door(
+    pair: Pair, host: ServedMailbox, call: str, status: MemberStatus, code: str | None
 ) -> None:
-    view = pair[0].network.view
-    other = replace(view.members[NL], status=status)
-    pair[0].network.view = replace(
-        view,
-        members={**view.members, NL: other},
-        by_http_kid={r.key["kid"]: (other, r) for r in other.http}
-        | {kid: pair for kid, pair in view.by_http_kid.items() if pair[0].id != NL},
-    )
-    answered, told, _ = await send(host, "PUT", envelope_path(), sealed(pair[0]))
-    assert (answered, code_of(told)) == (403, code)
+    standing(pair, GUEST, status)
+    method, target, usual = CALLS[call]
+    body = {"deposit": sealed(pair[0], new_id("mine")), "card": card_of(NOW)}.get(call)
+    kind = "application/jose+json" if call == "card" else JOSE
+    answered, told, _ = await send(host, method, target, body, sign=GUEST, content_type=kind)
+    assert answered == (usual if code is None else 403)
+    if code is not None:
+        assert code_of(told) == code
 
 
 async def raw(host: ServedMailbox, head: str) -> tuple[int, str]:

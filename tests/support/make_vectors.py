@@ -108,6 +108,8 @@ def envelopes() -> dict[str, Any]:
     cases += [
         case("signed by a revoked key", "key-revoked", envelope=honest, sender={"revoked": NOW + 99}),
         case("from a suspended member", "sender-suspended", envelope=honest, sender={"status": "suspended"}),
+        case("from a pending member", "sender-pending", envelope=honest, sender={"status": "pending"}),
+        case("a test of a pending member", "accept", envelope=trial(), sender={"status": "pending"}),
         case("from a member who left", "sender", envelope=honest, sender={"status": "left"}),
         case("deposited by another member", "sender", envelope=honest, depositor=FR),
         case("sixty seconds early", "accept", envelope=honest, now=NOW - 60),
@@ -126,6 +128,10 @@ def envelopes() -> dict[str, Any]:
         "sealed_size": [[n, envelope.sealed_size(n)] for n in (1, 1000, 7900, 770_048)],
         "cases": cases,
     }
+
+
+def trial() -> str:
+    return test_opening.of_types("test/1").decode()
 
 
 def opened(name: str, documents: list[bytes]) -> dict[str, Any]:
