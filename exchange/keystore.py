@@ -74,17 +74,14 @@ def create(directory: Path, passphrase: str | None = None, identity_file: Path |
         raise Invalid("keystore-exists", f"{directory / KEYS}: there already")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     _check_directory(directory)
-    if identity_file is not None and identity_file.exists():
-        identity = _identity(_read(identity_file, _OTHERS), str(identity_file))
-    else:
+    if identity_file is not None:
+        identity = read_identity(identity_file) if identity_file.exists() else make_identity(identity_file)
+    elif passphrase:
         identity = pyrage.x25519.Identity.generate()
         line = f"{identity}\n".encode("ascii")
-        if identity_file is not None:
-            _write(identity_file, line)
-        elif passphrase:
-            _write(directory / IDENTITY, pyrage.passphrase.encrypt(line, passphrase))
-        else:
-            raise Invalid("identity-missing", "a keystore needs a passphrase or an identity file")
+        _write(directory / IDENTITY, pyrage.passphrase.encrypt(line, passphrase))
+    else:
+        raise Invalid("identity-missing", "a keystore needs a passphrase or an identity file")
     store = Keystore((SigningKeys.generate(),), (HttpKey.generate(),), secrets.token_bytes(32), identity)
     _save(directory, store)
     return store
@@ -103,7 +100,7 @@ def open(
     """
     _check_directory(directory)
     if identity_file is not None:
-        identity = _identity(_read(identity_file, _OTHERS), str(identity_file))
+        identity = read_identity(identity_file)
     elif credentials is not None and (credentials / CREDENTIAL).exists():
         path = credentials / CREDENTIAL
         identity = _identity(_read(path, _CREDENTIAL_OTHERS), str(path))
@@ -119,6 +116,18 @@ def open(
         raise Invalid("identity", f"{directory / KEYS}: not encrypted to this identity") from None
     except Invalid as error:
         raise Invalid("keystore", f"{directory / KEYS}: {error.message}") from None
+
+
+def read_identity(path: Path) -> pyrage.x25519.Identity:
+    """The age identity in a file of mode 0600; raises `Invalid` as `open` does."""
+    return _identity(_read(path, _OTHERS), str(path))
+
+
+def make_identity(path: Path) -> pyrage.x25519.Identity:
+    """A fresh age identity, written to `path`."""
+    identity = pyrage.x25519.Identity.generate()
+    _write(path, f"{identity}\n".encode("ascii"))
+    return identity
 
 
 def renew(directory: Path, store: Keystore, *, signing: bool = False, http: bool = False) -> Keystore:

@@ -30,7 +30,7 @@ PACKAGES = {
     "store": "aiosqlite",
     "client": "aiohttp yarl tuf iptocc",
     "keystore": "pyrage",
-    "registrar": "tuf securesystemslib pyrage pkcs11",
+    "registrar": "tuf securesystemslib pyrage pkcs11 cryptography",
     "server": "aiohttp",
     "node": "aiohttp",
     "cli": "typer rich aiohttp",

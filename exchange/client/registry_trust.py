@@ -31,11 +31,11 @@ from tuf.api.exceptions import (
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient import Updater
 
+from exchange.client import registry_chain
 from exchange.client.registry_fetch import Fetcher
 from exchange.core import limits
 from exchange.core.names import Digest
 from exchange.core.registry_documents import schema_of
-from exchange.core.registry_root import RootKey, RootRole, check_root
 from exchange.core.strict_json import INTEGER_MAX
 from exchange.errors import ExchangeError, Refused, Unavailable
 
@@ -153,13 +153,7 @@ class Mirror:
         history = self._metadata / "root_history"
         for version in range(self._first, trusted.root.version + 1):
             root: Root = Metadata[Root].from_bytes((history / f"{version}.root.json").read_bytes()).signed
-            check_root(
-                {
-                    keyid: RootKey(key.keytype, key.scheme, dict(key.keyval))
-                    for keyid, key in root.keys.items()
-                },
-                {name: RootRole(tuple(role.keyids), role.threshold) for name, role in root.roles.items()},
-            )
+            registry_chain.check(root)
 
 
 def hashes_of(targets: bytes) -> dict[str, Digest | None]:

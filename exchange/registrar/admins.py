@@ -1,29 +1,54 @@
-"""The keys of one administrator: an offline key (root, targets) and a daily key (snapshot, timestamp).
+"""An administrator: two keys, the card that the others get, and where the keys rest.
 
-Rules: Ed25519, PKCS#8 PEM without a passphrase, one file each, mode 0600 or refused; the offline file belongs
-on a medium of its own, and whoever only renews loads the daily key alone. public.json is what the others
-need. Nothing of a key goes into a message. This module knows no registry.
+Rules: the offline key signs root and targets, the daily key snapshot and timestamp; they are two keys by
+their values. The card (public.json) is signed by both, so that nobody hands in a key that they do not hold. A
+key rests in an age file (`offline.age`) or on a token (`offline.token.json`, which holds no secret); the
+offline files may lie in a directory of their own. The card is written last: a directory without one holds no
+administrator. Nothing is overwritten. This module knows no registry.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import stat
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.exceptions import Error
-from securesystemslib.signer import CryptoSigner, Key, SSlibKey
+from securesystemslib.signer import CryptoSigner, Key, Signature, Signer, SSlibKey
 
-from exchange.errors import Invalid
+from exchange.core import strict_json
+from exchange.core.registry_root import RootKey, RootRole, check_root
+from exchange.errors import Invalid, Refused
 from exchange.registrar.files import write_whole
+from exchange.registrar.held import age_file, held_at, token_file
+from exchange.registrar.sealing import (
+    Seal,
+    Unlock,
+    check_directory,
+    opened,
+    read_private,
+    sealed,
+    write_private,
+)
+from exchange.registrar.tokens import Token, TokenSigner
 
-PRIVATE: Final = 0o600
-OFFLINE: Final = "offline.pem"
-DAILY: Final = "daily.pem"
 PUBLIC: Final = "public.json"
+CARD_BYTES: Final = 16 * 1024
+"""Bytes of a card that are read at most: one has about 1 KiB."""
+_NAME: Final = re.compile(r"\w(?:[\w .'@-]{0,62}[\w.])?")
+_PURPOSE: Final = b"hx-administrator\n"
+"""Before the signed bytes of a card: no metadata of TUF begins so."""
+
+
+class Part(StrEnum):
+    """Which of the two keys. The names of its files begin with it."""
+
+    OFFLINE = "offline"
+    DAILY = "daily"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,86 +59,167 @@ class AdminPublic:
     offline: Key
     daily: Key
 
+    def key(self, part: Part) -> Key:
+        return self.offline if part is Part.OFFLINE else self.daily
+
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """An administrator who signs. `offline` is None when only the daily key is at hand."""
+    """An administrator who signs. A key that is not at hand is None."""
 
     name: str
-    offline: CryptoSigner | None
-    daily: CryptoSigner
+    offline: Signer | None
+    daily: Signer | None
 
     @property
     def public(self) -> AdminPublic:
-        """The public half; needs the offline key (`Invalid`, `offline-key`)."""
-        if self.offline is None:
-            raise Invalid("offline-key", f"administrator {self.name}: the offline key is not at hand")
-        return AdminPublic(self.name, self.offline.public_key, self.daily.public_key)
+        """The public half; raises `Invalid` (`offline-key`, `daily-key`) if a key is not at hand."""
+        return AdminPublic(
+            self.name, self.signer(Part.OFFLINE).public_key, self.signer(Part.DAILY).public_key
+        )
+
+    def signer(self, part: Part) -> Signer:
+        found = self.offline if part is Part.OFFLINE else self.daily
+        if found is None:
+            raise Invalid(f"{part}-key", f"administrator {self.name}: the {part} key is not at hand")
+        return found
 
 
 def generate(name: str) -> Admin:
-    """Fresh keys for administrator `name`."""
+    """Fresh keys in memory for administrator `name`."""
     return Admin(name, CryptoSigner.generate_ed25519(), CryptoSigner.generate_ed25519())
 
 
-def save(admin: Admin, directory: Path) -> None:
-    """Write all of `admin` into `directory`, made 0700; raises overwrites nothing (`Invalid`, `exists`)."""
+def public_bytes(admin: Admin) -> bytes:
+    """The card of `admin`, signed by both keys; raises `Invalid` (`name`, `key-twice`, `key-form`)."""
     public = admin.public
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, signer in ((OFFLINE, admin.offline), (DAILY, admin.daily)):
-        if signer is not None:
-            _write_private(directory / name, signer.private_bytes)
-    value = {
-        "name": public.name,
-        "offline": {"keyid": public.offline.keyid, **public.offline.to_dict()},
-        "daily": {"keyid": public.daily.keyid, **public.daily.to_dict()},
-    }
-    write_whole(directory / PUBLIC, json.dumps(value, indent=2).encode() + b"\n")
+    said = _said(public)
+    _check_keys(public)
+    proofs = {part: admin.signer(part).sign(_signed(said)).signature for part in Part}
+    return json.dumps({**said, "proofs": proofs}, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
-def load_public(directory: Path) -> AdminPublic:
-    """The public half from `directory`; raises `Invalid` (`key-missing`, `key-form`)."""
-    try:
-        value = json.loads((directory / PUBLIC).read_bytes())
-        keys = [SSlibKey.from_dict(value[part].pop("keyid"), value[part]) for part in ("offline", "daily")]
-        return AdminPublic(str(value["name"]), *keys)
-    except OSError:
-        raise Invalid("key-missing", f"{PUBLIC}: cannot be read") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise Invalid("key-form", f"{PUBLIC}: not the public keys of an administrator") from None
+def read_public(data: bytes) -> AdminPublic:
+    """What a card says, if both keys have signed it.
 
-
-def load(directory: Path) -> Admin:
-    """The keys in `directory`, the offline one only if it is there; raises `Invalid` (`key-missing`,
-    `file-mode`, `key-form`).
+    Raises `Invalid`: `key-form`, `key-id`, `key-twice`, `key-proof`, `name`, `json-...`.
     """
-    public = load_public(directory)
-    offline = directory / OFFLINE
-    return Admin(
-        public.name,
-        _read_private(offline, public.offline) if offline.exists() else None,
-        _read_private(directory / DAILY, public.daily),
-    )
+    value = strict_json.parse_object(data, limit=CARD_BYTES, what=PUBLIC)
+    if set(value) != {"v", "name", *Part, "proofs"} or value["v"] is True or value["v"] != 1:
+        raise Invalid("key-form", f"{PUBLIC}: not the card of an administrator")
+    if not isinstance(value["name"], str):
+        raise Invalid("name", f"{PUBLIC}: name: not a text")
+    public = AdminPublic(value["name"], *(_key(value[part], part) for part in Part))
+    said = _said(public)
+    _check_keys(public)
+    proofs = value["proofs"]
+    if not isinstance(proofs, dict) or set(proofs) != set(Part):
+        raise Invalid("key-form", f"{PUBLIC}: proofs: not one for each key")
+    for part in Part:
+        key = public.key(part)
+        try:
+            key.verify_signature(Signature(key.keyid, str(proofs[part])), _signed(said))
+        except (Error, ValueError):
+            told = f"{PUBLIC}: proofs: the {part} key has not signed this card"
+            raise Invalid("key-proof", told, hint="ask its administrator for the card again") from None
+    return public
 
 
-def _write_private(path: Path, data: bytes) -> None:
+def load_public(path: Path) -> AdminPublic:
+    """The card at `path`, or in the directory `path`; raises as `read_public`, and `key-missing`."""
+    place = path / PUBLIC if path.is_dir() else path
     try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    except FileExistsError:
-        raise Invalid("exists", f"{path.name}: is there already", hint="choose another directory") from None
-    with os.fdopen(number, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_private(path: Path, public: Key) -> CryptoSigner:
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & ~PRIVATE:
-            raise Invalid("file-mode", f"{path.name}: others may read it", hint=f"chmod 600 {path.name}")
-        return CryptoSigner.from_priv_key_uri(f"file2:{path.resolve()}", public)
+        with place.open("rb") as file:
+            data = file.read(CARD_BYTES + 1)
     except OSError:
-        raise Invalid("key-missing", f"{path.name}: cannot be read") from None
+        hint = "make keys with: hotline-exchange registry keys new NAME --keys DIR"
+        raise Invalid("key-missing", f"{place}: cannot be read", hint=hint) from None
+    return read_public(data)
+
+
+def save(admin: Admin, directory: Path, seal: Seal, offline_directory: Path | None = None) -> None:
+    """Write the card and both keys, each sealed or, on a token, by where it is found.
+
+    Raises `Invalid` (`exists`, `file-mode`, and what sealing and tokens raise).
+    """
+    places = {part: _place(directory, part, offline_directory) for part in Part}
+    taken = [file(place, part) for part, place in places.items() for file in (age_file, token_file)]
+    for path in (directory / PUBLIC, *taken):
+        if path.exists() or path.is_symlink():
+            raise Invalid("exists", f"{path}: is there already", hint="choose another directory")
+    card = public_bytes(admin)
+    files: dict[Path, bytes] = {}
+    for part, place in places.items():
+        signer = admin.signer(part)
+        if isinstance(signer, TokenSigner):
+            files[token_file(place, part)] = signer.token.to_bytes()
+        elif isinstance(signer, CryptoSigner):
+            path = age_file(place, part)
+            files[path] = sealed(signer.private_bytes, seal, path.name)
+        else:
+            raise Invalid("key-form", f"{part}: a key that is neither in memory nor on a token")
+    for place in places.values():
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_directory(place)
+    for path, data in files.items():
+        write_private(path, data)
+    write_whole(directory / PUBLIC, card)
+
+
+def load(directory: Path, part: Part, unlock: Unlock, offline_directory: Path | None = None) -> Signer:
+    """The key `part` of the administrator in `directory`, ready to sign; a token is asked when it signs.
+
+    Raises `Invalid`: as `load_public`; `key-link`, `file-mode`, `key-damaged`, `key-other`, `passphrase`,
+    `identity-missing`, `identity`, `token-file`.
+    """
+    public = load_public(directory).key(part)
+    held = held_at(_place(directory, part, offline_directory), part)
+    if isinstance(held, Token):
+        return TokenSigner(held, public, unlock.asked)
+    secret = opened(read_private(held), unlock, held.name)
+    try:
+        return CryptoSigner(load_pem_private_key(secret, None), public)  # type: ignore[arg-type]
     except (ValueError, TypeError, Error):
-        raise Invalid("key-form", f"{path.name}: not the private key of {PUBLIC}") from None
+        told = f"{held}: not the private key of {PUBLIC}"
+        raise Invalid("key-other", told, hint="perhaps it is another administrator's") from None
+
+
+def _place(directory: Path, part: Part, offline_directory: Path | None) -> Path:
+    return offline_directory if part is Part.OFFLINE and offline_directory is not None else directory
+
+
+def _said(public: AdminPublic) -> dict[str, Any]:
+    """What both keys sign, in one form; raises `Invalid` (`name`)."""
+    if _NAME.fullmatch(public.name) is None:
+        raise Invalid("name", "name: not 1 to 64 letters, digits, blanks and .'@-", hint="such as anna")
+    keys = {part.value: {"keyid": public.key(part).keyid, **public.key(part).to_dict()} for part in Part}
+    return {"v": 1, "name": public.name, **keys}
+
+
+def _signed(said: dict[str, Any]) -> bytes:
+    return _PURPOSE + strict_json.dump(said)
+
+
+def _key(value: object, part: Part) -> Key:
+    if not isinstance(value, dict) or set(value) != {"keyid", "keytype", "scheme", "keyval"}:
+        raise Invalid("key-form", f"{PUBLIC}: {part}: not exactly keyid, keytype, scheme and keyval")
+    try:
+        return SSlibKey(value["keyid"], value["keytype"], value["scheme"], dict(value["keyval"]))
+    except (ValueError, TypeError, AttributeError):
+        raise Invalid("key-form", f"{PUBLIC}: {part}: not a public key") from None
+
+
+def _check_keys(public: AdminPublic) -> None:
+    """Two key values, each under its own id, of a kind that a root may have."""
+    keys = {}
+    for part in Part:
+        key = public.key(part)
+        keys[key.keyid] = RootKey(key.keytype, key.scheme, dict(key.keyval))
+    try:
+        check_root(keys, {"administrator": RootRole(tuple(public.key(part).keyid for part in Part), 1)})
+    except Refused as error:
+        sentence = {
+            "registry-key-id": "a key does not stand under its own id",
+            "registry-key-twice": "the offline key and the daily key are one key",
+        }.get(error.code, "a key is neither Ed25519 nor ECDSA of P-256 or P-384")
+        raise Invalid(error.code.removeprefix("registry-"), f"{PUBLIC}: {sentence}") from None

@@ -1,0 +1,81 @@
+"""The signatures of the registry's past: a chain of roots from a pinned one, and lists of files under a root.
+
+Rules: the first root is pinned; each next one has the version after it and the signatures that the one before
+*and* it itself ask for (TUF specification 5.3.4); every one passes core/registry_root, because whoever got
+past it once may have signed the next. What has expired is not refused: an old registry is evidence, and which
+time counts is the caller's to say. Bytes in, verdict out: this module knows no disk, mirror and clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
+from tuf.api.metadata import Metadata, Root, Targets
+
+from exchange.core.registry_root import RootKey, RootRole, check_root
+from exchange.errors import Refused
+
+_ROOT: Final = "root.json"
+_TARGETS: Final = "targets.json"
+
+_Role = TypeVar("_Role", Root, Targets)
+
+
+def verify_roots(roots: Sequence[bytes]) -> Metadata[Root]:
+    """The last of `roots`, whose first is trusted as it was pinned.
+
+    Raises `Refused`: `registry-malformed`, `registry-signature`, `registry-rollback` (not the next version),
+    and what core/registry_root raises.
+    """
+    if not roots:
+        raise Refused("registry-malformed", f"{_ROOT}: there is none")
+    newest = _read(roots[0], Root, _ROOT)
+    _signed_by(newest.signed, newest, _ROOT)
+    check(newest.signed)
+    for data in roots[1:]:
+        following = _read(data, Root, _ROOT)
+        if following.signed.version != newest.signed.version + 1:
+            told = f"{_ROOT}: version {following.signed.version} where {newest.signed.version + 1} comes next"
+            raise Refused("registry-rollback", told)
+        _signed_by(newest.signed, following, _ROOT)
+        _signed_by(following.signed, following, _ROOT)
+        check(following.signed)
+        newest = following
+    return newest
+
+
+def verify_targets(root: Root, data: bytes) -> Metadata[Targets]:
+    """The list of files in `data`, signed as `root` asks; raises `Refused` (`registry-malformed`,
+    `registry-signature`).
+    """
+    metadata = _read(data, Targets, _TARGETS)
+    _signed_by(root, metadata, _TARGETS)
+    return metadata
+
+
+def check(root: Root) -> None:
+    """core/registry_root's check of a root as TUF reads it; raises `Refused`."""
+    check_root(
+        {keyid: RootKey(key.keytype, key.scheme, dict(key.keyval)) for keyid, key in root.keys.items()},
+        {name: RootRole(tuple(role.keyids), role.threshold) for name, role in root.roles.items()},
+    )
+
+
+def _read(data: bytes, role: type[_Role], name: str) -> Metadata[_Role]:
+    try:
+        metadata: Metadata[_Role] = Metadata.from_bytes(data)
+    except RepositoryError:
+        raise Refused("registry-malformed", f"{name}: not metadata of the registry") from None
+    if metadata.signed.type != role.type:
+        raise Refused("registry-malformed", f"{name}: metadata of another role")
+    return metadata
+
+
+def _signed_by(root: Root, metadata: Metadata[_Role], name: str) -> None:
+    try:
+        root.verify_delegate(metadata.signed.type, metadata.signed_bytes, metadata.signatures)
+    except UnsignedMetadataError:
+        told = f"{name}: version {metadata.signed.version} lacks signatures that its root asks for"
+        raise Refused("registry-signature", told) from None

@@ -1,0 +1,57 @@
+"""Where a key of an administrator lies: an age file of that name in a directory, or a token.
+
+Rules: `<name>.age`, or `<name>.token.json`; one of them, and never both. This module knows neither whose
+key it is nor what for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from exchange.errors import Invalid
+from exchange.registrar.sealing import (
+    Seal,
+    Unlock,
+    by_passphrase,
+    opened,
+    read_private,
+    replace_private,
+    sealed,
+)
+from exchange.registrar.tokens import Token, read_token
+
+
+def age_file(place: Path, name: str) -> Path:
+    return place / f"{name}.age"
+
+
+def token_file(place: Path, name: str) -> Path:
+    return place / f"{name}.token.json"
+
+
+def held_at(place: Path, name: str) -> Path | Token:
+    """The age file of key `name` in `place`, or its token; raises `Invalid` (`key-missing`, `key-twice`,
+    `token-file`, `file-mode`, `key-link`).
+    """
+    age, token = age_file(place, name), token_file(place, name)
+    if token.is_symlink() or token.exists():
+        if age.exists():
+            raise Invalid("key-twice", f"{place}: {age.name} and {token.name}: which one is meant?")
+        return read_token(read_private(token), token.name)
+    if not (age.is_symlink() or age.exists()):
+        hint = "--offline DIR says where the offline key lies" if name == "offline" else None
+        raise Invalid("key-missing", f"{place}: the {name} key is not here", hint=hint)
+    return age
+
+
+def kind_of(held: Path | Token) -> str:
+    """How a key rests, in words: no secret and no question; raises `Invalid`."""
+    if isinstance(held, Token):
+        return f"{held.name}, key {held.key:02x}"
+    way = "a passphrase" if by_passphrase(read_private(held), held.name) else "an identity file"
+    return f"age file under {way}"
+
+
+def reseal(path: Path, unlock: Unlock, seal: Seal) -> None:
+    """Put the age file `path` under another passphrase or identity, whole or not at all."""
+    replace_private(path, sealed(opened(read_private(path), unlock, path.name), seal, path.name))
