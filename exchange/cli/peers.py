@@ -7,7 +7,8 @@ never an argument, since arguments stand in process lists.
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -18,6 +19,11 @@ from exchange.core.countries import parse_country
 from exchange.core.names import MemberId
 from exchange.core.urls import parse_url, refang
 from exchange.errors import Invalid
+
+_AMONG: Final = {
+    "site": "by the site: several members have this rank",
+    "id": "by id: several members have this rank, and with a URL its site decides",
+}
 
 
 def peers(as_json: AsJson = False, config: ConfigFile = None) -> None:
@@ -77,7 +83,7 @@ def route(
         {
             "country": f"{said['country']}{source}" if said.get("country") else "not known",
             "goes to": said.get("member") or "nobody",
-            "why": said.get("rule") or said.get("basis"),
+            "why": _why(said),
             "why not": said.get("sentence") or said.get("reason"),
         }
     )
@@ -88,6 +94,13 @@ def route(
             [(one["member"], one.get("basis"), one.get("skipped")) for one in said["alternatives"]],
             empty="",
         )
+
+
+def _why(said: Mapping[str, Any]) -> str:
+    """The rung that decided, and what decided among several members on it."""
+    among = _AMONG.get(str(said.get("order")))
+    rung = str(said.get("rule") or said.get("basis"))
+    return rung if among is None else f"{rung}, {among}"
 
 
 def _asked_url() -> str:

@@ -1,16 +1,19 @@
 """Who gets a referral: from the hosting country and the registry to one member, and why.
 
 Rules: a ladder, tried in this order: the country's hotline, the member responsible for the territory, a
-member with an orphan mandate (of the country's file, then of network.json), the police desk; on one rung the
-lower rank goes first. A member that is not active, that the registry does not know or that takes no referrals
-is passed over, and the answer says so. An analyst's choice replaces the ladder and is never silently
-replaced by it. Content hosted at home, or whose destination is this node's own member, is *domestic*. What
-cannot be routed says why in a code and a sentence; it is never dropped. This module knows the registry's
-values only: not the URL, not where the country came from.
+member with an orphan mandate (of the country's file, then of network.json), the police desk. On one rung the
+lower rank goes first; of equal rank, the site decides by rendezvous hashing (Thaler and Ravishankar 1998), so
+that a site stays with one desk at every sender, and a desk that comes or goes moves its own sites only; with
+no site known, the lower id. A member that is not active, that the registry does not know or that takes no
+referrals is passed over, and the answer says so. An analyst's choice replaces the ladder and is never
+silently replaced by it. Content hosted at home, or whose destination is this node's own member, is
+*domestic*. What cannot be routed says why in a code and a sentence; it is never dropped. This module knows
+the registry's values only: not the URL, not where country and site came from.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +36,17 @@ class Rule(StrEnum):
     ORPHAN_MANDATE = "orphan_mandate"
     NETWORK_ORPHAN_MANDATE = "network_orphan_mandate"
     POLICE = "police"
+
+
+class Order(StrEnum):
+    """What put the member before others that could take it on the same rung."""
+
+    RANK = "rank"
+    """Its rank, or there is no other."""
+    SITE = "site"
+    """Others have its rank: the site belongs to it."""
+    ID = "id"
+    """Others have its rank and no site is known: its id comes first."""
 
 
 LADDER: Final[tuple[tuple[Rule, Basis], ...]] = (
@@ -61,6 +75,7 @@ class Routed:
     basis: Basis
     rule: Rule
     alternatives: tuple[Alternative, ...]
+    order: Order = Order.RANK
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +93,12 @@ def route(
     home: str,
     choice: MemberId | None,
     me: MemberId | None = None,
+    site: str | None = None,
 ) -> Routed | Unroutable:
     """The destination of content hosted in `country` (ISO alpha-2, None when unknown), seen from `home`.
 
-    `choice` is the analyst's; `me` is this node's member, to whom nothing is sent.
+    `choice` is the analyst's; `me` is this node's member, to whom nothing is sent; `site` is
+    `sites.site_of` the URL, None when only the country is known.
     """
     if choice is not None:
         return _chosen(view, choice, me)
@@ -89,7 +106,7 @@ def route(
         return Unroutable("country-unknown", "The hosting country is not known; an analyst has to choose.")
     if country == home:
         return Unroutable("domestic", f"The content is hosted at home ({home}).")
-    return _by_ladder(view, country, me)
+    return _by_ladder(view, country, me, site)
 
 
 def _chosen(view: RegistryView, choice: MemberId, me: MemberId | None) -> Routed | Unroutable:
@@ -101,39 +118,62 @@ def _chosen(view: RegistryView, choice: MemberId, me: MemberId | None) -> Routed
     return Routed(choice, Basis.ANALYST, Rule.CHOICE, ())
 
 
-def _by_ladder(view: RegistryView, country: str, me: MemberId | None) -> Routed | Unroutable:
-    rungs = tuple(
-        Alternative(member, basis, rule, _obstacle(view, member))
-        for member, basis, rule in _named(view, country)
-    )
-    usable = [rung for rung in rungs if rung.skipped is None]
+def weight(member: MemberId, site: str) -> int:
+    """How strongly `site` belongs to `member`: SHA-256 over the id, a zero byte and the site, as a number."""
+    return int.from_bytes(hashlib.sha256(f"{member}\0{site}".encode()).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """A named member; `rank` is its place among those named by the same rule."""
+
+    alternative: Alternative
+    rank: int
+
+    def beside(self, other: _Rung) -> bool:
+        return (self.alternative.rule, self.rank) == (other.alternative.rule, other.rank)
+
+
+def _by_ladder(
+    view: RegistryView, country: str, me: MemberId | None, site: str | None
+) -> Routed | Unroutable:
+    rungs = tuple(_named(view, country, site))
+    usable = [rung for rung in rungs if rung.alternative.skipped is None]
+    every = tuple(rung.alternative for rung in rungs)
+    if not every:
+        sentence = f"The registry names nobody for {country}; an operator has to decide."
+        return Unroutable("no-destination", sentence)
     if not usable:
-        if not rungs:
-            return Unroutable("no-destination", f"The registry names nobody for {country}.")
-        reasons = "; ".join(f"{rung.member} {_REASONS[rung.skipped or '']}" for rung in rungs)
-        return Unroutable("no-active-destination", f"Nobody for {country} can take it: {reasons}.", rungs)
-    first = usable[0]
-    others = tuple(rung for rung in rungs if rung is not first)
+        reasons = "; ".join(f"{one.member} {_REASONS[one.skipped or '']}" for one in every)
+        return Unroutable("no-active-destination", f"Nobody for {country} can take it: {reasons}.", every)
+    first = usable[0].alternative
+    others = tuple(one for one in every if one is not first)
     if first.member == me:
         return Unroutable("domestic", f"This node's own member answers for {country}.", others)
-    return Routed(first.member, first.basis, first.rule, others)
+    shared = any(usable[0].beside(other) for other in usable[1:])
+    by_equals = Order.ID if site is None else Order.SITE
+    return Routed(first.member, first.basis, first.rule, others, by_equals if shared else Order.RANK)
 
 
-def _named(view: RegistryView, country: str) -> Iterator[tuple[MemberId, Basis, Rule]]:
+def _named(view: RegistryView, country: str, site: str | None) -> Iterator[_Rung]:
     """Each member once, on the first rung that names it."""
     seen: set[MemberId] = set()
-    listed = sorted(view.destinations(country), key=lambda destination: destination.rank)
+    listed = sorted(
+        view.destinations(country),
+        key=lambda to: (to.rank, 0 if site is None else -weight(to.member, site), to.member),
+    )
     for rule, basis in LADDER:
-        members: tuple[MemberId, ...]
+        rows: list[tuple[MemberId, int]]
         if rule is Rule.NETWORK_ORPHAN_MANDATE:
             mandates = view.network.orphan_mandates
-            members = mandates.get(country, ()) + mandates.get(EVERY_COUNTRY, ())
+            own = mandates.get(country, ()) + mandates.get(EVERY_COUNTRY, ())
+            rows = [(member, place) for place, member in enumerate(own)]
         else:
-            members = tuple(entry.member for entry in listed if entry.basis is basis)
-        for member in members:
+            rows = [(entry.member, entry.rank) for entry in listed if entry.basis is basis]
+        for member, rank in rows:
             if member not in seen:
                 seen.add(member)
-                yield member, basis, rule
+                yield _Rung(Alternative(member, basis, rule, _obstacle(view, member)), rank)
 
 
 _REASONS: Final = {

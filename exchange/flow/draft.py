@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exchange.core import hosting, limits, strict_json, urls
+from exchange.core import hosting, limits, sites, strict_json, urls
 from exchange.core.documents import Document, DocumentType, make, submission_problems
 from exchange.core.hosting import Located
 from exchange.core.names import DocumentId, MemberId
@@ -84,8 +84,9 @@ class Drafting:
         if choice is None and isinstance(located, Unroutable):
             return Draft(body, None, located)
         chosen = MemberId(str(choice)) if choice is not None else None
-        member = self.identity.member
-        return Draft(body, country, route(self.registry(), country, self.identity.country, chosen, member))
+        home, member = self.identity.country, self.identity.member
+        site = sites.site_of(url)
+        return Draft(body, country, route(self.registry(), country, home, chosen, member, site))
 
     def document(self, body: JsonObject, routed: Routed) -> Document:
         """The referral: its bytes are fixed from here on. Raises `Invalid` when it would be too large."""
