@@ -22,6 +22,12 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Take `path` away, if it is there."""
+    path.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
 def sync_directory(directory: Path) -> None:
     """What was made or renamed in `directory` is on disk when this returns."""
     number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

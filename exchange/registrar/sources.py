@@ -42,9 +42,14 @@ def add(sources: Path, schemas: Schemas, kind: str, value: Mapping[str, Any]) ->
     return sources / name
 
 
+def read_files(sources: Path) -> dict[str, bytes]:
+    """All files by target path, as they stand."""
+    return {path.relative_to(sources).as_posix(): path.read_bytes() for path in _files(sources)}
+
+
 def read_all(sources: Path, schemas: Schemas) -> dict[str, bytes]:
     """All files by target path, fit to be published; raises `Invalid` (`registry-sources`) with problems."""
-    targets = {path.relative_to(sources).as_posix(): path.read_bytes() for path in _files(sources)}
+    targets = read_files(sources)
     try:
         problems = build_view(schemas, targets, version=0, digest="", expires_at=0).problems
     except Refused as error:

@@ -1,0 +1,146 @@
+"""What every signer's tool verifies before it signs, and `publish` again: the draft may be a hostile one.
+
+Rules: the draft follows upon what is published here, verified from the pinned root on, and has the next
+version. It lives no longer than the protocol allows. Every listed file is there: an unchanged one is the
+published one, a changed one has its length and hash. The files fit each other, and each changed member's file
+is what that member asked for, or what administrators may do. Every signature that is there counts. A draft
+that is published already says so. What is shown to people is made of the same bytes that were checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Targets
+
+from exchange.core.registry_changes import check_changes, differences
+from exchange.core.schema import Schemas
+from exchange.errors import Refused
+from exchange.registrar import tally
+from exchange.registrar.draft import Draft
+from exchange.registrar.drafting import TARGETS_DAYS
+from exchange.registrar.published import Published, stands
+from exchange.registrar.root_changes import root_changes
+from exchange.registrar.roots import ROOT_DAYS, check_form, expiry
+from exchange.registrar.tally import Tally
+
+SPARE_DAYS: Final = 1
+"""Days by which the clocks of administrators, and the day of drafting, may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`contents` are all files of the registry to come, {} for a root. `done`: it is published already."""
+
+    draft: Draft
+    published: Published
+    tallies: tuple[Tally, ...]
+    changes: tuple[str, ...]
+    contents: Mapping[str, bytes]
+    done: bool
+
+    @property
+    def missing(self) -> int:
+        """Signatures that are missing at least."""
+        return max(each.missing for each in self.tallies)
+
+
+def check(draft: Draft, published: Published, schemas: Schemas, now: int) -> Checked:
+    """Pass `draft` or raise `Refused`, naming the first thing that is wrong. `now` is in unix seconds."""
+    if draft.root is not None:
+        return _check_root(draft, published, now)
+    root = published.root
+    if not published.sound:
+        raise Refused(
+            "registry-unfinished",
+            f"root {root.version} is published, but the rest is not signed by those that it names",
+            hint="publish the draft of that root again",
+        )
+    targets = draft.parts[0].signed
+    done = _is(published.targets, draft.parts[0])
+    tallies = tally.count(draft, published.chain)
+    if done:
+        return Checked(draft, published, tallies, (), {}, done=True)
+    _follows(draft.version, published.version, "the registry")
+    _lives(targets, TARGETS_DAYS, now)
+    before = published.contents()
+    after = _contents(draft, targets, published, before)
+    changed = {path for path in after if path in draft.files}
+    if stray := draft.registrations.keys() - {path[len("members/") : -len(".json")] for path in changed}:
+        raise Refused("draft-file", f"registrations.{min(stray)}: of a member whose file does not change")
+    check_changes(schemas, before, after, draft.registrations, now)
+    sentences = tuple(change.sentence for change in differences(schemas, before, after))
+    renewal = (f"no file changes: the list is renewed until {targets.expires:%Y-%m-%d}",)
+    return Checked(draft, published, tallies, sentences or renewal, after, done=False)
+
+
+def _check_root(draft: Draft, published: Published, now: int) -> Checked:
+    metadata = draft.parts[0]
+    root = metadata.signed
+    check_form(root)
+    done = any(_is(one, metadata) for one in published.chain[-1:])
+    if not done:
+        _follows(root.version, published.chain[-1].signed.version if published.chain else 0, "the root")
+        _lives(root, ROOT_DAYS, now)
+    tallies = tally.count(draft, published.chain)
+    present = published.targets
+    if draft.targets is not None and not _is(present, draft.targets):
+        again = draft.targets.signed
+        _follows(again.version, published.version, "the registry")
+        _lives(again, TARGETS_DAYS, now)
+        if again.targets != dict(published.listed):
+            raise Refused("draft-file", "targets: a root draft changes the list of files")
+    elif draft.targets is None and present is not None and not stands(root, present):
+        raise Refused(
+            "draft-list",
+            "targets: under this root the list of files would have too few signatures, and the draft brings "
+            "none to sign",
+            hint="draft the root again",
+        )
+    before = published.chain[-1].signed if published.chain and not done else None
+    sentences = () if done else tuple(root_changes(before, root, relisted=draft.targets is not None))
+    return Checked(draft, published, tallies, sentences, {}, done)
+
+
+def _follows(version: int, current: int, what: str) -> None:
+    if version != current + 1:
+        raise Refused(
+            "draft-version",
+            f"the draft was made from version {version - 1}, {what} is at {current}: draft again",
+            hint="if the draft is the newer one, this directory is behind: copy what the others have "
+            "published",
+        )
+
+
+def _lives(signed: Any, days: int, now: int) -> None:
+    if signed.expires > expiry(now, days) + timedelta(days=SPARE_DAYS):
+        raise Refused("draft-expiry", f"{signed.type}: would be valid for more than {days} days")
+    if signed.expires <= expiry(now, 0):
+        raise Refused("draft-expiry", f"{signed.type}: the draft has expired", hint="draft again")
+
+
+def _contents(
+    draft: Draft, targets: Targets, published: Published, before: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    after: dict[str, bytes] = {}
+    for path, info in targets.targets.items():
+        same = published.listed.get(path) == info
+        if same == (path in draft.files):
+            what = "carried though it does not change" if same else "changed, but not in the draft"
+            raise Refused("draft-file", f"{path}: {what}")
+        after[path] = before[path] if same else draft.files[path]
+        try:
+            info.verify_length_and_hashes(after[path])
+        except RepositoryError:
+            raise Refused("draft-file", f"{path}: not of the length or hash that is listed") from None
+    if unlisted := draft.files.keys() - after.keys():
+        raise Refused("draft-file", f"{min(unlisted)}: carried, but not in the list of files")
+    return after
+
+
+def _is(one: Metadata[Any] | None, other: Metadata[Any]) -> bool:
+    return one is not None and one.signed_bytes == other.signed_bytes
