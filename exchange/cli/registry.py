@@ -6,7 +6,7 @@ no node. This module puts both under one name.
 
 from __future__ import annotations
 
-from exchange.cli import registry_files
+from exchange.cli import registry_files, registry_keys
 from exchange.cli.connection import talk
 from exchange.cli.node_state import flat
 from exchange.cli.options import AsJson, ConfigFile, group
@@ -16,6 +16,7 @@ app = group("The registry: as the node knows it, and as administrators make it."
 app.command("create")(registry_files.create)
 app.command("add")(registry_files.add)
 app.command("publish")(registry_files.publish)
+app.add_typer(registry_keys.app, name="keys")
 
 
 @app.command("show")

@@ -10,6 +10,7 @@ administrator. Nothing is overwritten. This module knows no registry.
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +25,7 @@ from exchange.core import strict_json
 from exchange.core.registry_root import RootKey, RootRole, check_root
 from exchange.errors import Invalid, Refused
 from exchange.registrar.files import write_whole
-from exchange.registrar.held import age_file, held_at, token_file
+from exchange.registrar.held import age_file, held_at, lies_in, token_file
 from exchange.registrar.sealing import (
     Seal,
     Unlock,
@@ -142,11 +143,7 @@ def save(admin: Admin, directory: Path, seal: Seal, offline_directory: Path | No
 
     Raises `Invalid` (`exists`, `file-mode`, and what sealing and tokens raise).
     """
-    places = {part: _place(directory, part, offline_directory) for part in Part}
-    taken = [file(place, part) for part, place in places.items() for file in (age_file, token_file)]
-    for path in (directory / PUBLIC, *taken):
-        if path.exists() or path.is_symlink():
-            raise Invalid("exists", f"{path}: is there already", hint="choose another directory")
+    places = check_free(directory, offline_directory)
     card = public_bytes(admin)
     files: dict[Path, bytes] = {}
     for part, place in places.items():
@@ -166,6 +163,16 @@ def save(admin: Admin, directory: Path, seal: Seal, offline_directory: Path | No
     write_whole(directory / PUBLIC, card)
 
 
+def check_free(directory: Path, offline_directory: Path | None = None) -> dict[Part, Path]:
+    """Where each key would go; raises `Invalid` (`exists`) if a card or a key is there already."""
+    places = {part: place_of(directory, part, offline_directory) for part in Part}
+    taken = [f"{place}: the {part} key" for part, place in places.items() if lies_in(place, part)]
+    if taken or os.path.lexists(directory / PUBLIC):
+        told = [*taken, f"{directory / PUBLIC}:"][0]
+        raise Invalid("exists", f"{told} is there already", hint="choose another directory")
+    return places
+
+
 def load(directory: Path, part: Part, unlock: Unlock, offline_directory: Path | None = None) -> Signer:
     """The key `part` of the administrator in `directory`, ready to sign; a token is asked when it signs.
 
@@ -173,7 +180,7 @@ def load(directory: Path, part: Part, unlock: Unlock, offline_directory: Path | 
     `identity-missing`, `identity`, `token-file`.
     """
     public = load_public(directory).key(part)
-    held = held_at(_place(directory, part, offline_directory), part)
+    held = held_at(place_of(directory, part, offline_directory), part)
     if isinstance(held, Token):
         return TokenSigner(held, public, unlock.asked)
     secret = opened(read_private(held), unlock, held.name)
@@ -184,7 +191,8 @@ def load(directory: Path, part: Part, unlock: Unlock, offline_directory: Path | 
         raise Invalid("key-other", told, hint="perhaps it is another administrator's") from None
 
 
-def _place(directory: Path, part: Part, offline_directory: Path | None) -> Path:
+def place_of(directory: Path, part: Part, offline_directory: Path | None = None) -> Path:
+    """The directory in which a key rests."""
     return offline_directory if part is Part.OFFLINE and offline_directory is not None else directory
 
 
