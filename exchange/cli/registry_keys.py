@@ -72,7 +72,9 @@ def new(
         show.line("2. Copy or print offline.age, and put it where nobody finds both it and its passphrase.")
     else:
         show.line("2. Lock the token away, and its PIN elsewhere.")
-    show.line(f"3. Try whether it can be read: hotline-exchange registry keys check --keys {keys}")
+    given = [f"--keys {keys}", offline and f"--offline {offline}", identity and f"--identity {identity}"]
+    way = " ".join(option for option in given if option)
+    show.line(f"3. Try whether it can be read: hotline-exchange registry keys check {way}")
 
 
 @app.command("show")

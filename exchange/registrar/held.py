@@ -62,8 +62,8 @@ def kind_of(held: Path | Token) -> str:
     """How a key rests, in words: no secret and no question; raises `Invalid`."""
     if isinstance(held, Token):
         return f"{held.name}, key {held.key:02x}"
-    way = "a passphrase" if by_passphrase(read_private(held), held.name) else "an identity file"
-    return f"age file under {way}"
+    way = "with a passphrase" if by_passphrase(read_private(held), held.name) else "for an identity file"
+    return f"age file {way}"
 
 
 def reseal(path: Path, unlock: Unlock, seal: Seal) -> None:
