@@ -17,8 +17,9 @@ from typing import Final
 
 from exchange.client import registry_copy
 from exchange.client.guarded import GuardedClient
-from exchange.client.registry_copy import FILES, Copy
+from exchange.client.registry_copy import Copy
 from exchange.client.registry_fetch import DirectoryFetcher, Fetcher, GuardedFetcher, is_url
+from exchange.client.registry_history import FILES, History
 from exchange.client.registry_trust import Mirror, Seen, translated
 from exchange.core.names import Digest
 from exchange.core.registry_view import RegistryState, RegistryView
@@ -26,6 +27,8 @@ from exchange.core.schema import Schemas
 from exchange.errors import ExchangeError, Problem, Refused, Unavailable
 
 _NAME_CHARS: Final = 16
+METADATA: Final = "metadata"
+"""Where registry_trust.Mirror keeps the metadata of its mirror."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Registry:
         self._bootstrap = bootstrap
         self._pinned = Digest.of(bootstrap)
         # A new bootstrap starts from nothing: what the old one led to is not trusted.
-        self._directory = directory / self._pinned[:_NAME_CHARS]
+        self._directory = registry_copy.own(directory, self._pinned)
+        self._history = History(self._directory)
         self._mirrors = tuple(mirrors)
         self._schemas = schemas
         self._client = client
@@ -94,18 +98,11 @@ class Registry:
         """In a thread: what one mirror shows, or why it shows nothing."""
         own = self._directory / f"mirror-{Digest.of(mirror.encode())[:_NAME_CHARS]}"
         try:
-            base, fetcher = self._way(mirror, loop)
+            base, fetcher = way(mirror, self._client, loop)
             trust = Mirror(own, self._directory / FILES, self._bootstrap, base, fetcher, now)
-            return _Look(mirror, trust, trust.look(), None)
+            return _Look(mirror, own / METADATA, trust, trust.look(), None)
         except ExchangeError as error:
-            return _Look(mirror, None, None, error)
-
-    def _way(self, mirror: str, loop: asyncio.AbstractEventLoop) -> tuple[str, Fetcher]:
-        if not is_url(mirror):
-            return "", DirectoryFetcher(Path(mirror))
-        if self._client is None:
-            raise Unavailable("registry-mirror", "a mirror on the network, and no client to reach it")
-        return f"{mirror.rstrip('/')}/", GuardedFetcher(self._client, loop)
+            return _Look(mirror, own / METADATA, None, None, error)
 
     def _take(self, looks: Sequence[_Look], now: int) -> Known:
         """In a thread: the newest that can be had in full, kept on disk."""
@@ -132,7 +129,7 @@ class Registry:
         if held is not None and _older(look.trust, seen, held.seen):
             raise Refused("registry-rollback", "the mirror shows an older registry than this node knows")
         if held is not None and (seen.version, seen.digest) == (held.seen.version, held.seen.digest):
-            if seen == held.seen:
+            if seen == held.seen and self._history.holds(seen):
                 return held, False
             built = replace(held.built, view=replace(held.built.view, expires_at=seen.expires_at))
             changed = False
@@ -140,6 +137,7 @@ class Registry:
             built = registry_copy.build(self._schemas, seen, look.trust.files())
             changed = True
         try:
+            self._history.keep(look.metadata, seen)
             registry_copy.keep(self._directory, self._pinned, seen)
         except OSError as error:
             raise translated(error) from error
@@ -150,11 +148,21 @@ class Registry:
         return len({(one.version, one.digest) for one in known}) > len({one.version for one in known})
 
 
+def way(mirror: str, client: GuardedClient | None, loop: asyncio.AbstractEventLoop) -> tuple[str, Fetcher]:
+    """What stands before a name at this mirror, and what fetches it; raises `Unavailable`."""
+    if not is_url(mirror):
+        return "", DirectoryFetcher(Path(mirror))
+    if client is None:
+        raise Unavailable("registry-mirror", "a mirror on the network, and no client to reach it")
+    return f"{mirror.rstrip('/')}/", GuardedFetcher(client, loop)
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """Either `trust` and `seen`, or `error`."""
+    """Either `trust` and `seen`, or `error`. `metadata` is where what was seen lies."""
 
     mirror: str
+    metadata: Path
     trust: Mirror | None
     seen: Seen | None
     error: ExchangeError | None

@@ -8,12 +8,12 @@ node. This module knows neither mirrors nor expiry.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from exchange.client.registry_history import FILES, write_whole
 from exchange.client.registry_trust import Seen, hashes_of, held
 from exchange.core import limits, strict_json
 from exchange.core.names import Digest
@@ -22,7 +22,7 @@ from exchange.core.schema import Schemas
 from exchange.errors import ExchangeError, Refused
 
 NAME: Final = "last-good.json"
-FILES: Final = "targets"
+_NAME_CHARS: Final = 16
 _NUMBERS: Final = ("root_version", "timestamp_version", "version", "expires_at")
 
 
@@ -34,6 +34,11 @@ class Copy:
     built: Built
 
 
+def own(directory: Path, bootstrap: Digest) -> Path:
+    """Where the node keeps what one pinned root leads to: what another one led to is not trusted."""
+    return directory / bootstrap[:_NAME_CHARS]
+
+
 def build(schemas: Schemas, seen: Seen, contents: Mapping[str, bytes]) -> Built:
     """The view of `seen` with its files' contents by path; raises `Refused`."""
     return build_view(schemas, contents, version=seen.version, digest=seen.digest, expires_at=seen.expires_at)
@@ -43,16 +48,11 @@ def keep(directory: Path, bootstrap: Digest, seen: Seen) -> None:
     """Make `seen` the last good copy; raises OSError."""
     value: strict_json.JsonObject = {name: getattr(seen, name) for name in _NUMBERS}
     value |= {"bootstrap": bootstrap, "targets": seen.targets.hex()}
-    beside = directory / f".{NAME}.new"
-    with beside.open("wb") as file:
-        file.write(strict_json.dump(value))
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(directory / NAME)
+    write_whole(directory / NAME, strict_json.dump(value))
 
 
-def load(directory: Path, bootstrap: Digest, schemas: Schemas) -> Copy | None:
-    """The last good copy, or None when there is none that fits."""
+def load_seen(directory: Path, bootstrap: Digest) -> Seen | None:
+    """What was seen last, or None when there is nothing that fits."""
     try:
         data = (directory / NAME).read_bytes()
         value = strict_json.parse(data, limit=3 * limits.REGISTRY_FILE_BYTES, what=NAME)
@@ -60,9 +60,17 @@ def load(directory: Path, bootstrap: Digest, schemas: Schemas) -> Copy | None:
             return None
         targets = bytes.fromhex(str(value["targets"]))
         root, timestamp, version, expires = (int(str(value[name])) for name in _NUMBERS)
-        seen = Seen(root, timestamp, version, Digest.of(targets), expires, targets)
-        return Copy(seen, build(schemas, seen, _contents(directory, seen)))
+        return Seen(root, timestamp, version, Digest.of(targets), expires, targets)
     except (OSError, ValueError, KeyError, ExchangeError):
+        return None
+
+
+def load(directory: Path, bootstrap: Digest, schemas: Schemas) -> Copy | None:
+    """The last good copy, or None when there is none that fits."""
+    seen = load_seen(directory, bootstrap)
+    try:
+        return None if seen is None else Copy(seen, build(schemas, seen, _contents(directory, seen)))
+    except ExchangeError:
         return None
 
 

@@ -1,0 +1,94 @@
+"""What the journal adds: that the document was known at a time which its maker cannot set back.
+
+Steps 10 and 11. The maker's journal has an entry for the document; the links lead from it to a head that a
+manifest of the maker's told a peer; and the peer has signed for a document of that message. So the entry was
+written before the peer received that message, whatever the maker's clock said.
+
+Rules: the entry names this document and its digest. Leaves alone stand for what is between: nothing of other
+documents is shown. What is not there is `not-shown`; what is there and does not fit is `broken`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from exchange.core import evidence_parts, journal_chain, strict_json
+from exchange.core.evidence import Evidence
+from exchange.core.evidence_checks import Members, Signed, receipt_of, signed_manifest, standing_of
+from exchange.core.evidence_report import Step, StepName, Verdict
+from exchange.core.evidence_statement import Journalled, Position
+from exchange.core.limits import DOCUMENT_BYTES
+from exchange.core.schema import Schemas
+from exchange.errors import Invalid, Refused
+
+LEAF_BYTES = 32
+_SAYS = {
+    Journalled.ABSENT: "its maker shows no journal entry for the document",
+    Journalled.ERASED: "the text of the journal entry for the document was erased",
+}
+_UNHELD = {
+    Journalled.UNANCHORED: "not yet anchored: its maker had told nobody a head above the entry",
+    Journalled.CARRIED: "not yet anchored: {peer} was told a head above the entry and has not signed for it",
+}
+_NAMES = (evidence_parts.ANCHOR_RECEIPT, evidence_parts.ANCHOR_RECEIPT_MANIFEST)
+
+
+def journal(evidence: Evidence) -> tuple[Step, dict[int, bytes]]:
+    """10: the entry, and the heads above it by their number."""
+    said = evidence.statement
+    state, name = said.journalled, (evidence_parts.ENTRY,)
+    if state in _SAYS:
+        return Step(StepName.JOURNAL, Verdict.NOT_SHOWN, _SAYS[state]), {}
+    entry = evidence.parts.get(evidence_parts.ENTRY)
+    leaves = evidence.parts.get(evidence_parts.LEAVES, b"")
+    if entry is None or said.position is None or len(leaves) % LEAF_BYTES:
+        return Step(StepName.JOURNAL, Verdict.BROKEN, "the entry or its place is missing", name), {}
+    try:
+        body = strict_json.parse_object(entry, limit=DOCUMENT_BYTES, what="the entry")
+    except Invalid as error:
+        return Step(StepName.JOURNAL, Verdict.BROKEN, error.message, name), {}
+    if (body.get("document"), body.get("sha256")) != (said.subject.id, said.subject.sha256):
+        return Step(StepName.JOURNAL, Verdict.BROKEN, "the entry is about another document", name), {}
+    says = f"entry {said.position.n} of {said.member}'s journal names this document"
+    return Step(StepName.JOURNAL, Verdict.OK, says), dict(_heads(said.position, entry, leaves))
+
+
+def _heads(position: Position, entry: bytes, leaves: bytes) -> Iterator[tuple[int, bytes]]:
+    above = (leaves[at : at + LEAF_BYTES] for at in range(0, len(leaves), LEAF_BYTES))
+    head = position.before
+    for n, leaf in enumerate((journal_chain.leaf(entry), *above), start=position.n):
+        head = journal_chain.link(n, head, leaf)
+        yield n, head
+
+
+def anchor(schemas: Schemas, evidence: Evidence, members: Members, heads: dict[int, bytes]) -> Step:
+    """11: who else holds a head above the entry."""
+    said = evidence.statement
+    state = said.journalled
+    if not heads or state is Journalled.UNANCHORED:
+        says = _UNHELD[Journalled.UNANCHORED] if heads else "without an entry there is no anchor"
+        return Step(StepName.ANCHOR, Verdict.NOT_SHOWN, says)
+    try:
+        told = signed_manifest(evidence, evidence_parts.ANCHOR_MANIFEST, members[said.member])
+        _check_head(evidence, told, heads)
+    except Refused as error:
+        return Step(StepName.ANCHOR, Verdict.BROKEN, error.message, (evidence_parts.ANCHOR_MANIFEST,))
+    peer = told.manifest.aud
+    if state is Journalled.CARRIED:
+        return Step(StepName.ANCHOR, Verdict.NOT_SHOWN, _UNHELD[state].format(peer=peer))
+    if peer not in members:
+        return Step(StepName.ANCHOR, Verdict.BROKEN, f"the file of {peer} is missing", _NAMES)
+    try:
+        found = receipt_of(schemas, evidence, _NAMES, members[peer], said.member, told.manifest.documents)
+    except (Refused, Invalid) as error:
+        return Step(StepName.ANCHOR, Verdict.BROKEN, error.message, _NAMES)
+    verdict, standing = standing_of(found.signed, said.seen.anchored_at, said.member)
+    says = f"{peer} was told a head above the entry, and signed for the message that told it{standing}"
+    return Step(StepName.ANCHOR, verdict, says, () if verdict is Verdict.OK else _NAMES)
+
+
+def _check_head(evidence: Evidence, told: Signed, heads: dict[int, bytes]) -> None:
+    mark, position = told.manifest.journal, evidence.statement.position
+    held = heads.get(mark.n, b"")
+    if position is None or mark.log != position.log or held.hex() != mark.head:
+        raise Refused("evidence-anchor", "the links do not lead from the entry to the head that was told")
