@@ -87,6 +87,16 @@ class Unroutable:
     alternatives: tuple[Alternative, ...] = ()
 
 
+REASONS: Final = {
+    "unknown": "is not in the registry",
+    "pending": "is not active yet",
+    "suspended": "is suspended",
+    "left": "has left the network",
+    "takes-no-referrals": "takes no referrals",
+}
+"""Why a member cannot get a referral, as it is said of it."""
+
+
 def route(
     view: RegistryView,
     country: str | None,
@@ -112,9 +122,9 @@ def route(
 def _chosen(view: RegistryView, choice: MemberId, me: MemberId | None) -> Routed | Unroutable:
     if choice == me:
         return Unroutable("choice-self", "The chosen member is this node's own.")
-    reason = _obstacle(view, choice)
+    reason = obstacle(view, choice)
     if reason is not None:
-        return Unroutable(f"choice-{reason}", f"The chosen member {choice} {_REASONS[reason]}.")
+        return Unroutable(f"choice-{reason}", f"The chosen member {choice} {REASONS[reason]}.")
     return Routed(choice, Basis.ANALYST, Rule.CHOICE, ())
 
 
@@ -144,7 +154,7 @@ def _by_ladder(
         sentence = f"The registry names nobody for {country}; an operator has to decide."
         return Unroutable("no-destination", sentence)
     if not usable:
-        reasons = "; ".join(f"{one.member} {_REASONS[one.skipped or '']}" for one in every)
+        reasons = "; ".join(f"{one.member} {REASONS[one.skipped or '']}" for one in every)
         return Unroutable("no-active-destination", f"Nobody for {country} can take it: {reasons}.", every)
     first = usable[0].alternative
     others = tuple(one for one in every if one is not first)
@@ -173,20 +183,11 @@ def _named(view: RegistryView, country: str, site: str | None) -> Iterator[_Rung
         for member, rank in rows:
             if member not in seen:
                 seen.add(member)
-                yield _Rung(Alternative(member, basis, rule, _obstacle(view, member)), rank)
+                yield _Rung(Alternative(member, basis, rule, obstacle(view, member)), rank)
 
 
-_REASONS: Final = {
-    "unknown": "is not in the registry",
-    "pending": "is not active yet",
-    "suspended": "is suspended",
-    "left": "has left the network",
-    "takes-no-referrals": "takes no referrals",
-}
-
-
-def _obstacle(view: RegistryView, member_id: MemberId) -> str | None:
-    """Why `member_id` cannot get a referral, as a key of `_REASONS`."""
+def obstacle(view: RegistryView, member_id: MemberId) -> str | None:
+    """Why `member_id` cannot get a referral, as a key of `REASONS`."""
     member = view.member(member_id)
     if member is None:
         return "unknown"
