@@ -1,21 +1,27 @@
 """`registry`: what the node knows of the network, and, for administrators, the registry itself on files.
 
-Rules: `show` and `refresh` ask the running node; `create`, `add` and `publish` work on files alone and need
-no node. This module puts both under one name.
+Rules: `show` and `refresh` ask the running node; all else works on an administrator's files and needs no
+node. This module puts both under one name.
 """
 
 from __future__ import annotations
 
-from exchange.cli import registry_files, registry_keys
+from exchange.cli import registry_admins, registry_drafts, registry_found, registry_keys, registry_renew
 from exchange.cli.connection import talk
 from exchange.cli.node_state import flat
 from exchange.cli.options import AsJson, ConfigFile, group
 from exchange.cli.show import Show
 
 app = group("The registry: as the node knows it, and as administrators make it.")
-app.command("create")(registry_files.create)
-app.command("add")(registry_files.add)
-app.command("publish")(registry_files.publish)
+app.command("create")(registry_found.create)
+app.command("draft")(registry_drafts.draft_)
+app.command("sign")(registry_drafts.sign)
+app.command("status")(registry_drafts.status)
+app.command("publish")(registry_drafts.publish)
+app.command("renew")(registry_renew.renew)
+app.add_typer(registry_admins.admin, name="admin")
+app.command("threshold")(registry_admins.threshold)
+app.command("renew-root")(registry_admins.renew_root)
 app.add_typer(registry_keys.app, name="keys")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from exchange.core import strict_json
 from exchange.core.registry_build import build_view
 from exchange.core.registry_documents import NETWORK, keys_of, member_from_json, read_target
 from exchange.core.schema import Schemas
@@ -29,6 +30,11 @@ def path_of(kind: str, value: Mapping[str, Any]) -> str:
     if kind == "network":
         return NETWORK
     raise Invalid("kind", "kind: not member, country or network")
+
+
+def check(schemas: Schemas, kind: str, value: Mapping[str, Any]) -> None:
+    """Pass, or raise `Invalid` (`registry-file`) with all that is wrong with the form of one file."""
+    read_target(schemas, path_of(kind, value), strict_json.dump(value))
 
 
 def add(sources: Path, schemas: Schemas, kind: str, value: Mapping[str, Any]) -> Path:

@@ -1,0 +1,96 @@
+"""`registry admin add|replace|remove`, `threshold` and `renew-root`: each drafts the next root.
+
+Rules: nothing changes until the quorum of the present root has signed the draft, and the quorum of the new
+one. One root is under way at a time. What would lock everybody out is refused; what merely comes close is
+said. This module signs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tuf.api.metadata import Root
+
+from exchange.cli.options import AsJson, group
+from exchange.cli.registry_paper import Directory, Output, drafted, keep, now
+from exchange.cli.show import Show
+from exchange.errors import Invalid
+from exchange.registrar import admins, drafting, published, roots
+from exchange.registrar.roots import Thresholds
+from exchange.registrar.workspace import open_workspace
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the administrator.", show_default=False)]
+Card = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Their new card (public.json).", show_default=False)
+]
+
+admin = group("The administrators: each command drafts a new root.")
+
+
+@admin.command()
+def add(
+    directory: Directory,
+    cards: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Cards of new administrators.", show_default=False),
+    ],
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let new administrators in."""
+    new = [admins.load_public(card) for card in cards]
+    _draft(directory, lambda root: roots.with_added(root, new, now()), output, as_json)
+
+
+@admin.command()
+def replace(
+    directory: Directory, name: Name, card: Card, output: Output = None, as_json: AsJson = False
+) -> None:
+    """Give an administrator new keys, after a loss or a theft, or their place to somebody else."""
+    new = admins.load_public(card)
+    _draft(directory, lambda root: roots.with_replaced(root, name, new, now()), output, as_json)
+
+
+@admin.command()
+def remove(directory: Directory, name: Name, output: Output = None, as_json: AsJson = False) -> None:
+    """Let an administrator go; their keys sign nothing from then on."""
+    _draft(directory, lambda root: roots.without(root, name, now()), output, as_json)
+
+
+def threshold(
+    directory: Directory,
+    root: Annotated[
+        int | None, typer.Option("--root", help="How many sign a root.", show_default=False)
+    ] = None,
+    targets: Annotated[
+        int | None,
+        typer.Option("--targets", help="How many sign a change of members or countries.", show_default=False),
+    ] = None,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change how many administrators have to sign."""
+    if root is None and targets is None:
+        raise Invalid("usage", "name --root N, --targets N or both")
+
+    def change(present: Root) -> Root:
+        old = roots.thresholds_of(present)
+        wanted = Thresholds(old.root if root is None else root, old.targets if targets is None else targets)
+        return roots.with_thresholds(present, wanted, now())
+
+    _draft(directory, change, output, as_json)
+
+
+def renew_root(directory: Directory, output: Output = None, as_json: AsJson = False) -> None:
+    """Give the root another 400 days."""
+    _draft(directory, lambda root: roots.renewed(root, now()), output, as_json)
+
+
+def _draft(directory: Path, change: Callable[[Root], Root], output: Path | None, as_json: bool) -> None:
+    space = open_workspace(directory)
+    before = published.load(space)
+    one = drafting.root_draft(before, change(before.root), now())
+    drafted(Show(as_json), space, *keep(space, one, before, output))

@@ -1,0 +1,162 @@
+"""`registry draft`, `sign`, `status` and `publish`: one change of the registry, from hand to hand.
+
+Rules: every command checks the whole draft before it does or shows anything, because the draft may come from
+somebody who means ill. Signing asks, on a terminal; without one `--yes` says so. `status` needs no key: it is
+for anyone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from exchange.cli.options import AsJson
+from exchange.cli.registry_paper import (
+    Directory,
+    Drafts,
+    Output,
+    Yes,
+    drafted,
+    facts,
+    given,
+    keep,
+    look,
+    now,
+    schemas,
+    tell,
+)
+from exchange.cli.show import Show
+from exchange.cli.unlocking import Identity, Keys, Offline, unlock
+from exchange.core.jwk import fingerprint
+from exchange.errors import Invalid, Refused
+from exchange.registrar import admins, draft, drafting, files, published, publishing, sources, tally
+from exchange.registrar.admins import Part
+from exchange.registrar.draft import Kind
+from exchange.registrar.draft_check import Checked
+from exchange.registrar.publishing import Done
+from exchange.registrar.workspace import Workspace, open_workspace
+
+
+def draft_(directory: Directory, output: Output = None, as_json: AsJson = False) -> None:
+    """Draft what has changed in DIR/peers, to be signed."""
+    show = Show(as_json)
+    space = open_workspace(directory)
+    before = published.load(space)
+    root = before.root
+    one = drafting.targets_draft(space, before, sources.read_all(space.peers, schemas()), schemas(), now())
+    if one is None:
+        until = f"{before.targets.signed.expires:%Y-%m-%d}" if before.targets is not None else ""
+        show.line(f"Nothing has changed, and the list is valid until {until}: there is nothing to draft.")
+        if as_json:
+            show.value({"draft": None, "version": before.version, "root": root.version, "expires": until})
+        return
+    drafted(show, space, *keep(space, one, before, output))
+
+
+def sign(
+    drafts: Drafts,
+    keys: Keys,
+    offline: Offline = None,
+    identity: Identity = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a draft, show what it changes, and add your signature to its file."""
+    show = Show(as_json)
+    space, names, one = given(drafts)
+    checked = look(space, one)
+    person = admins.load_public(keys)
+    if checked.done:
+        _say(show, checked, "")
+        return
+    if not tally.may_sign(one, checked.published.chain, person.offline.keyid):
+        raise Refused(
+            "not-an-administrator",
+            f"{person.name}: the root does not name this offline key; it signs nothing here",
+            hint="who signs: hotline-exchange registry status DRAFT DIR",
+        )
+    if person.offline.keyid in one.keyids:
+        files.write_whole(names[0], one.to_bytes())
+        _say(show, checked, f"{person.name} has signed this already.")
+        return
+    if not as_json:
+        tell(show, checked)
+    _agree(yes, as_json)
+    signed = draft.sign(one, admins.load(keys, Part.OFFLINE, unlock(identity), offline))
+    again = look(space, signed)
+    files.write_whole(names[0], signed.to_bytes())
+    if as_json:
+        show.value({"draft": str(names[0]), **facts(again)})
+        return
+    show.line(f"Signed by {person.name}: {names[0]}")
+    _next(show, space, str(names[0]), again)
+
+
+def status(drafts: Drafts, as_json: AsJson = False) -> None:
+    """Check a draft, and show what it changes, who has signed, and how many are missing."""
+    show = Show(as_json)
+    space, names, one = given(drafts)
+    checked = look(space, one)
+    _say(show, checked, "")
+    if not as_json and not checked.done:
+        _next(show, space, " ".join(map(str, names)), checked)
+
+
+def publish(drafts: Drafts, keys: Keys, identity: Identity = None, as_json: AsJson = False) -> None:
+    """Publish a draft that enough have signed. Where it was interrupted, run it again."""
+    show = Show(as_json)
+    space, _, one = given(drafts)
+    checked = look(space, one)
+    done = publishing.publish(space, checked, lambda: admins.load(keys, Part.DAILY, unlock(identity)), now())
+    first = one.kind is Kind.ROOT and one.version == 1
+    root = fingerprint(space.pinned()) if first else None
+    if as_json:
+        show.value(
+            {**facts(checked), "published": True, "changed": done.wrote, "kept": list(done.kept)}
+            | ({"root": str(space.root), "root_fingerprint": root} if first else {})
+        )
+        return
+    _published(show, space, one.kind, done, root)
+
+
+def _published(show: Show, space: Workspace, kind: Kind, done: Done, root: str | None) -> None:
+    what = "the root" if kind is Kind.ROOT else "the list of files"
+    if done.wrote:
+        show.line(f"Published version {done.version} of {what}.")
+    else:
+        show.line(f"Version {done.version} of {what} is published already; nothing was left to do.")
+    if done.kept:
+        show.line(f"Changed in {space.peers} and not published: {', '.join(done.kept)}")
+    if root is not None:
+        show.line(f"Every node pins {space.root}. Read its fingerprint aloud, and let them compare:")
+        show.line(f"  {root}")
+        show.line(f"Next: hotline-exchange registry draft {space.path}")
+    else:
+        show.line(f"Serve {space.repository} as static files, and give the others a copy of {space.path}.")
+
+
+def _say(show: Show, checked: Checked, sentence: str) -> None:
+    if show.json:
+        show.value(facts(checked))
+        return
+    tell(show, checked)
+    if sentence:
+        show.line(sentence)
+
+
+def _agree(yes: bool, as_json: bool) -> None:
+    """Go on if the administrator wants to sign; raises `Invalid` (`usage`) when nobody can be asked."""
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        raise Invalid("usage", "--yes is missing: nobody is there to be asked whether to sign")
+    if not typer.confirm("Is the fingerprint what the others have, and do you sign this?", err=True):
+        raise typer.Abort
+
+
+def _next(show: Show, space: Workspace, names: str, checked: Checked) -> None:
+    if checked.missing:
+        show.line(f"Missing: {checked.missing}. Next: hotline-exchange registry sign {names} {space.path}")
+    else:
+        show.line(f"Enough have signed. Next: hotline-exchange registry publish {names} {space.path}")
