@@ -33,7 +33,9 @@ def is_url(mirror: str) -> bool:
 
 
 class Fetcher(FetcherInterface):
-    """Gives files whole, never more than `max_length` bytes; raises `DownloadError`."""
+    """Gives files whole, of at most `max_length` bytes, and `REGISTRY_FILE_BYTES` whatever is said: a thief may
+    have signed the length. Raises `DownloadError`.
+    """
 
     @abstractmethod
     def download_bytes(self, url: str, max_length: int) -> bytes: ...
@@ -75,7 +77,8 @@ class GuardedFetcher(Fetcher):
     def _deadline(self) -> float:
         return self._loop.time() + limits.REGISTRY_MIRROR_SECONDS
 
-    def _ask(self, url: str, cap: int) -> Future[Fetched]:
+    def _ask(self, url: str, max_length: int) -> Future[Fetched]:
+        cap = min(max_length, limits.REGISTRY_FILE_BYTES)
         seconds = min(self._until - self._loop.time(), limits.ANSWER_SECONDS)
         if seconds <= 0:
             raise DownloadError("the mirror took too long")
@@ -107,13 +110,14 @@ class DirectoryFetcher(Fetcher):
     def download_bytes(self, url: str, max_length: int) -> bytes:
         if not self._directory.is_dir():
             raise DownloadError("the directory of the mirror is not there")
+        cap = min(max_length, limits.REGISTRY_FILE_BYTES)
         try:
             with (self._directory / url).open("rb") as file:
-                data = file.read(max_length + 1)
+                data = file.read(cap + 1)
         except FileNotFoundError:
             raise DownloadHTTPError("the mirror has no such file", 404) from None
         except OSError as error:
             raise DownloadError("the directory of the mirror cannot be read") from error
-        if len(data) > max_length:
+        if len(data) > cap:
             raise DownloadLengthMismatchError("a file of the mirror is too long")
         return data

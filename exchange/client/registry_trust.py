@@ -95,8 +95,7 @@ class Mirror:
     def look(self) -> Seen:
         """Refresh and say what is there: two requests when nothing has changed."""
         try:
-            self._updater.refresh()
-            self._check()
+            self._refresh()
             targets = (self._metadata / "targets.json").read_bytes()
         except Refused:
             shutil.rmtree(self._metadata, ignore_errors=True)
@@ -107,7 +106,7 @@ class Mirror:
         signed = (trusted.root, trusted.timestamp, trusted.snapshot, trusted.targets)
         return Seen(
             trusted.root.version,
-            trusted.timestamp.version,
+            int(trusted.timestamp.version),  # a thief of the daily key may sign `true`
             trusted.targets.version,
             Digest.of(targets),
             min(int(one.expires.timestamp()) for one in signed),
@@ -145,13 +144,19 @@ class Mirror:
             raise translated(error) from error
         return {path: found.get(path) or b"" for path in listed}
 
-    def _check(self) -> None:
-        """What TUF does not check; raises `Refused`."""
+    def _refresh(self) -> None:
+        """What TUF checks, and what it does not; the roots are checked whatever else is wrong."""
         trusted = self._updater._trusted_set
-        if max(trusted.root.version, trusted.timestamp.version, trusted.targets.version) > INTEGER_MAX:
+        try:
+            self._updater.refresh()
+        finally:
+            self._check_roots(trusted.root.version)
+        if max(trusted.timestamp.version, trusted.targets.version) > INTEGER_MAX:
             raise Refused("registry-malformed", "the registry's metadata has a version beyond 2^53 - 1")
+
+    def _check_roots(self, last: int) -> None:
         history = self._metadata / "root_history"
-        for version in range(self._first, trusted.root.version + 1):
+        for version in range(self._first, last + 1):
             root: Root = Metadata[Root].from_bytes((history / f"{version}.root.json").read_bytes()).signed
             registry_chain.check(root)
 

@@ -33,6 +33,7 @@ NETWORK: Final = "network.json"
 _TARGET: Final = re.compile(
     r"members/(?P<member>[a-z0-9-]{4,43})\.json|countries/(?P<country>[A-Z]{2})\.json"
 )
+_TELLABLE: Final = re.compile(r"[!-~]{1,100}")
 
 
 def schema_of(path: str) -> str | None:
@@ -49,7 +50,8 @@ def read_target(schemas: Schemas, path: str, data: bytes) -> JsonObject:
     """The value of one target; raises `Invalid` (`registry-file`) with all problems of its form."""
     schema = schema_of(path)
     if schema is None:
-        raise _wrong(path, [Problem("", "target-unknown", "not a file of the registry")])
+        told = path if _TELLABLE.fullmatch(path) else "(a path that cannot be told)"
+        raise _wrong(told, [Problem("", "target-unknown", "not a file of the registry")])
     try:
         value = strict_json.parse(data, limit=limits.REGISTRY_FILE_BYTES, what=path)
     except Invalid as error:
