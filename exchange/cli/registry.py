@@ -6,7 +6,15 @@ node. This module puts both under one name.
 
 from __future__ import annotations
 
-from exchange.cli import registry_admins, registry_drafts, registry_found, registry_keys, registry_renew
+from exchange.cli import (
+    registry_admins,
+    registry_countries,
+    registry_drafts,
+    registry_found,
+    registry_keys,
+    registry_lint,
+    registry_renew,
+)
 from exchange.cli.connection import talk
 from exchange.cli.node_state import flat
 from exchange.cli.options import AsJson, ConfigFile, group
@@ -14,6 +22,9 @@ from exchange.cli.show import Show
 
 app = group("The registry: as the node knows it, and as administrators make it.")
 app.command("create")(registry_found.create)
+app.command("import")(registry_countries.import_)
+app.command("country")(registry_countries.country)
+app.command("lint")(registry_lint.lint)
 app.command("draft")(registry_drafts.draft_)
 app.command("sign")(registry_drafts.sign)
 app.command("status")(registry_drafts.status)

@@ -47,7 +47,7 @@ def assign(peers: Path, schemas: Schemas, member: Mapping[str, Any]) -> None:
     for country in (new.country, *directory.territories_of(new.country)):
         rows = destinations(peers, schemas, country) or ()
         if all(row.member != new.id for row in rows):
-            _write(peers, schemas, country, (*rows, _row(country, new)))
+            _write(peers, schemas, country, (*rows, *_usual(directory, country, [new])))
 
 
 def draft_all(peers: Path, schemas: Schemas, directory: Directory, *, replace: bool = False) -> Imported:
@@ -59,20 +59,23 @@ def draft_all(peers: Path, schemas: Schemas, directory: Directory, *, replace: b
         if not replace and (peers / _name(country)).exists():
             kept.append(country)
             continue
-        named = (one for one in present if one.country in (country, directory.parent_of(country)))
-        _write(peers, schemas, country, [_row(country, one) for one in named])
+        _write(peers, schemas, country, _usual(directory, country, present))
         written.append(country)
     return Imported(tuple(written), tuple(kept))
 
 
+def basis_of(directory: Directory, country: str, member: Member) -> Basis | None:
+    """Why `member` answers for `country` without further words; None if only a mandate could say so."""
+    if member.country not in (country, directory.parent_of(country)):
+        return None
+    if member.kind == "police":
+        return Basis.POLICE
+    return Basis.HOTLINE if member.country == country else Basis.TERRITORY
+
+
 def put(peers: Path, schemas: Schemas, country: str, row: Destination) -> Path:
     """Name one member for `country`, in the place of what was said of it there."""
-    if not (peers / f"members/{row.member}.json").exists():
-        raise Invalid(
-            "member-unknown",
-            f"{row.member}: the registry has no such member",
-            hint="a member is entered first: hotline-exchange registry review",
-        )
+    member(peers, schemas, row.member)
     others = [one for one in destinations(peers, schemas, country) or () if one.member != row.member]
     return _write(peers, schemas, country, (*others, row))
 
@@ -98,16 +101,30 @@ def destinations(peers: Path, schemas: Schemas, country: str) -> tuple[Destinati
     )
 
 
+def member(peers: Path, schemas: Schemas, member_id: MemberId) -> Member:
+    """One member by its file; raises `Invalid` (`member-unknown`, `registry-file`)."""
+    path = peers / f"members/{member_id}.json"
+    if not path.exists():
+        raise Invalid(
+            "member-unknown",
+            f"{member_id}: the registry has no such member",
+            hint="a member is entered first: hotline-exchange registry review",
+        )
+    return _member(schemas, path)
+
+
 def members(peers: Path, schemas: Schemas) -> tuple[Member, ...]:
     """All members with a file, in the order of their ids; raises `Invalid` (`registry-file`)."""
-    paths = sorted((peers / "members").glob("*.json"))
-    values = [read_target(schemas, f"members/{path.name}", path.read_bytes()) for path in paths]
-    return tuple(member_from_json(value) for value in values)
+    return tuple(_member(schemas, path) for path in sorted((peers / "members").glob("*.json")))
 
 
-def _row(country: str, member: Member) -> Destination:
-    basis = Basis.HOTLINE if member.country == country else Basis.TERRITORY
-    return Destination(member.id, Basis.POLICE if member.kind == "police" else basis, FIRST_RANK)
+def _member(schemas: Schemas, path: Path) -> Member:
+    return member_from_json(read_target(schemas, f"members/{path.name}", path.read_bytes()))
+
+
+def _usual(directory: Directory, country: str, present: Iterable[Member]) -> list[Destination]:
+    found = ((one.id, basis_of(directory, country, one)) for one in present)
+    return [Destination(name, basis, FIRST_RANK) for name, basis in found if basis is not None]
 
 
 def _write(peers: Path, schemas: Schemas, country: str, rows: Iterable[Destination]) -> Path:
