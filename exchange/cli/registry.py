@@ -11,8 +11,10 @@ from exchange.cli import (
     registry_countries,
     registry_drafts,
     registry_found,
+    registry_history,
     registry_keys,
     registry_lint,
+    registry_pull,
     registry_renew,
 )
 from exchange.cli.connection import talk
@@ -33,6 +35,8 @@ app.command("renew")(registry_renew.renew)
 app.add_typer(registry_admins.admin, name="admin")
 app.command("threshold")(registry_admins.threshold)
 app.command("renew-root")(registry_admins.renew_root)
+app.command("history")(registry_history.history)
+app.command("pull")(registry_pull.pull)
 app.add_typer(registry_keys.app, name="keys")
 
 
