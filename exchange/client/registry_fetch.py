@@ -33,8 +33,8 @@ def is_url(mirror: str) -> bool:
 
 
 class Fetcher(FetcherInterface):
-    """Gives files whole, of at most `max_length` bytes, and `REGISTRY_FILE_BYTES` whatever is said: a thief may
-    have signed the length. Raises `DownloadError`.
+    """Gives files whole, of at most `max_length` bytes, and of `REGISTRY_FILE_BYTES` whatever is said: a
+    thief may have signed the length. Raises `DownloadError`.
     """
 
     @abstractmethod
