@@ -178,9 +178,11 @@ def _show_missing(show: Show, known: Directory, missing: tuple[Invitation, ...])
     show.line()
     show.line(f"{places} countries have {len(missing)} hotlines in the directory that are no members yet:")
     rows = [
-        (each.entry.country, each.hotline.name, each.hotline.url, each.hotline.confidence) for each in missing
+        (each.entry.country, one.name, one.url, one.confidence, one.named_by)
+        for each in missing
+        for one in [each.hotline]
     ]
-    show.table(("", "hotline", "page", "confidence"), rows, empty="None.")
+    show.table(("", "hotline", "page", "confidence", "named by"), rows, empty="None.")
     portals = [(one.country, one.portal.url, one.portal.confidence) for one in entries if one.portal]
     show.line()
     show.line(f"{len(portals)} countries have a reporting page that a hotline elsewhere runs:")
@@ -193,7 +195,8 @@ def _show_missing(show: Show, known: Directory, missing: tuple[Invitation, ...])
     unsure = " ".join(f"{one.country} ({known.parent_of(one.country)})" for one in _unconfirmed(known))
     if unsure:
         show.line(f"Territories whose parent has to be confirmed: {unsure}")
-    for word, meaning in known.confidence.items():
+    show.line()
+    for word, meaning in (*known.confidence.items(), *known.sources.items()):
         show.line(f"{word}: {meaning}")
 
 

@@ -44,8 +44,8 @@ def lint(
     else:
         for one in _some_of_each(findings):
             show.line(one)
-        told = ", ".join(f"{number} {one}" for one, number in count.items())
-        show.line(f"{len(files)} files: {told}.")
+        told = ", ".join(f"{one} {number}" for one, number in count.items())
+        show.line(f"Files looked at: {len(files)}. Found: {told}.")
     if count[Severity.ERROR.value]:
         raise typer.Exit(FAILED)
     show.line(f"Next: hotline-exchange registry draft {directory}")

@@ -119,7 +119,7 @@ def _no_country(file: str, field: str, code: str) -> Finding:
 def _country(view: RegistryView, code: str, files: Mapping[str, bytes]) -> Iterator[Finding]:
     file = f"countries/{code}.json"
     if file not in files:
-        sentence = f"{code} has no answer, not even that nobody answers"
+        sentence = f"{code} has no answer, not even that nobody answers; registry import drafts one"
         yield Finding(Severity.ERROR, file, "", "country-missing", sentence)
         return
     rows = view.destinations(code)
@@ -218,4 +218,4 @@ def _nobody(view: RegistryView) -> Iterator[Finding]:
         sentence = (
             f"for {len(left)} of {len(countries.ALL)} countries nobody answers: they go to the operator"
         )
-        yield Finding(Severity.INFO, "countries", "/destinations", "nobody", sentence)
+        yield Finding(Severity.INFO, "countries/*.json", "/destinations", "nobody", sentence)
