@@ -117,7 +117,7 @@ def entered(asked: JsonObject, published: JsonObject | None, present: JsonObject
         use: [{**row, "revoked": revoked[name]} if (name := _name(row)) in revoked else row for row in rows]
         for use, rows in _rows(asked)
     }
-    left = present["status"] == MemberStatus.LEFT
+    left = published["status"] == present["status"] == MemberStatus.LEFT
     return {
         **asked,
         "keys": kept,

@@ -290,6 +290,7 @@ def test_two_revocations_of_one_key_are_entered_as_one_that_may_be_published(pub
 def test_who_left_and_asks_again_is_entered_as_pending() -> None:
     before = file(status="left")
     assert entered(file(min_card=LATER), before, before)["status"] == "pending"
+    assert entered(file(min_card=LATER), file(), before)["status"] == "left"
 
 
 # A whole registry.
