@@ -202,10 +202,11 @@ def test_the_configurations_that_are_shown_are_right() -> None:
 
 
 def test_pages_that_the_code_names_are_there() -> None:
+    """The directory of hotlines is left out: Moldova's top level is md."""
     named = {
         (path.relative_to(ROOT).as_posix(), page)
         for path in tracked()
-        if path.suffix in {".py", ".json", ".toml", ".sql"}
+        if path.suffix in {".py", ".json", ".toml", ".sql"} and path != ROOT / "peers/directory.json"
         for line in path.read_text().splitlines()
         if ".md" in line
         for page in re.findall(r"[\w./-]*\w\.md\b", line)
