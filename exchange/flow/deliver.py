@@ -2,7 +2,8 @@
 
 Rules (docs/protocol.md, "Requests"): an answer of a host delays the peer and never ends a document. A
 document is *received* only by a signed receipt, which is not made here. A receipt of our own ends at
-*deposited*.
+*deposited*. What may not pass between members of our status and theirs (core/standing) is not tried: it goes
+on waiting, and what may pass goes past it.
 
 Where we die: before the deposit, nothing happened; between the deposit and T2, the documents are still
 *waiting*, are packed and deposited again, and the recipient has seen them; after T2, all is on disk.
@@ -10,17 +11,19 @@ Where we die: before the deposit, nothing happened; between the deposit and T2, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from exchange.client.answers import CardAnswer
 from exchange.core import key_card, limits
 from exchange.core.delivery import Answer, Outcome, backoff, outcome
-from exchange.core.key_card import KeyCard
+from exchange.core.documents import DocumentType
+from exchange.core.key_card import CardCode, KeyCard
 from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.registry_view import Member, MemberStatus, RegistryView
-from exchange.errors import Refused
+from exchange.core.standing import TRIAL, passing
+from exchange.errors import Refused, Unavailable
 from exchange.flow import journal
 from exchange.flow.bell import Bells
 from exchange.flow.identity import Identity
@@ -29,11 +32,10 @@ from exchange.flow.world import World
 from exchange.store import feed, manifests, outbox, peers
 from exchange.store.port import Database
 
-WITHOUT_ROAD: Final = {
-    MemberStatus.PENDING: "member-pending",
-    MemberStatus.SUSPENDED: "member-suspended",
-}
-"""Members that we do not deliver to now; what waits for them goes on waiting."""
+WITHOUT_ROAD: Final = {MemberStatus.SUSPENDED: "member-suspended", MemberStatus.LEFT: "member-left"}
+"""Members that we do not deliver to; what waits for them goes on waiting."""
+AFTER_CARD: Final = dict.fromkeys([*CardCode], Outcome.REFRESH_REGISTRY)
+"""After a card that we refuse: its keys or its least serial may be newer than our registry."""
 
 
 class Mailbox(Protocol):
@@ -60,8 +62,24 @@ class Deliver:
     mailbox: Mailbox
     count: Callable[[str], None]
 
+    async def due(self) -> Sequence[str]:
+        """The peers that are due and for whom something waits that may pass; nobody without a registry."""
+        try:
+            members = self.registry().members
+        except Unavailable:
+            return []
+        mine = self._our_status()
+        if not passing(mine):
+            return []
+        limited = [one.id for one in members.values() if MemberStatus.PENDING in (mine, one.status)]
+        async with self.db.reading() as tx:
+            return await peers.due(tx, self.world.now(), limited, [*TRIAL])
+
     async def peer(self, recipient: MemberId) -> bool:
         """Deliver one message to a peer that is due; whether more was waiting and it may go on at once."""
+        mine = self._our_status()
+        if not passing(mine):
+            return False
         member = self.registry().member(recipient)
         obstacle = self._obstacle(member, recipient)
         if member is None or obstacle is not None:
@@ -70,10 +88,10 @@ class Deliver:
         for attempt in ("first", "again"):
             card = await self._card(member)
             if isinstance(card, str):
-                await self._delayed(recipient, Outcome.BACK_OFF, card)
+                await self._delayed(recipient, AFTER_CARD.get(card, Outcome.BACK_OFF), card)
                 return False
             try:
-                packed = await self._packed(recipient, card)
+                packed = await self._packed(recipient, card, passing(mine, member.status))
             except Refused as error:  # a card that is well signed and whose key cannot be sealed to
                 async with self.db.transaction() as tx:
                     await peers.forget_card(tx, recipient)
@@ -99,7 +117,11 @@ class Deliver:
             return "member-unknown"
         if not self.may_send(recipient):
             return "registry-expired"
-        return WITHOUT_ROAD.get(member.status, "member-left" if member.status is MemberStatus.LEFT else None)
+        return WITHOUT_ROAD.get(member.status)
+
+    def _our_status(self) -> MemberStatus | None:
+        me = self.registry().member(self.identity.member)
+        return None if me is None else me.status
 
     async def _card(self, member: Member) -> KeyCard | str:
         """The member's key card, held or fetched; or a code of why there is none."""
@@ -120,12 +142,15 @@ class Deliver:
         except Refused as error:
             return error.code
         async with self.db.transaction() as tx:
-            await peers.keep_card(tx, member.id, card.serial, answer.card)
+            await peers.keep_card(tx, member.id, card.serial, answer.card, now)
         return card
 
-    async def _packed(self, recipient: MemberId, card: KeyCard) -> Packed | None:
+    async def _packed(
+        self, recipient: MemberId, card: KeyCard, types: Collection[DocumentType]
+    ) -> Packed | None:
+        wanted = None if len(types) == len(DocumentType) else [*types]
         async with self.db.reading() as tx:
-            rows = await outbox.waiting(tx, recipient, limits.MESSAGE_DOCUMENTS + 1)  # one more: is there?
+            rows = await outbox.waiting(tx, recipient, limits.MESSAGE_DOCUMENTS + 1, wanted)  # one more?
             log = await journal.current_log(tx)
             mark = await journal.head(tx, log)
         if not rows:

@@ -2,7 +2,8 @@
 
 Rules: a submission is checked whole, and every problem of every line is told at once. The hosting country
 comes from its claims, or from the address in the URL where it holds one; nothing is resolved, nothing is
-guessed. A referral's bytes are made here and never again.
+guessed. While the registry does not call our own member active, nothing has a destination: it is kept
+(`not-active`) instead of being sent to be refused. A referral's bytes are made here and never again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from exchange.core.registry_view import RegistryView
 from exchange.core.routing import Routed, Unroutable, route
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
+from exchange.core.standing import passing
 from exchange.core.strict_json import JsonObject, JsonValue
 from exchange.core.times import format_time
 from exchange.errors import Invalid, Problem
@@ -86,7 +88,8 @@ class Drafting:
         chosen = MemberId(str(choice)) if choice is not None else None
         home, member = self.identity.country, self.identity.member
         site = sites.site_of(url)
-        return Draft(body, country, route(self.registry(), country, home, chosen, member, site))
+        way = route(self.registry(), country, home, chosen, member, site)
+        return Draft(body, country, self._as_we_stand(way))
 
     def document(self, body: JsonObject, routed: Routed) -> Document:
         """The referral: its bytes are fixed from here on. Raises `Invalid` when it would be too large."""
@@ -102,6 +105,15 @@ class Drafting:
         rest.setdefault("hosting", [])
         rest.setdefault("group", {"id": self.world.new_id(), "role": "single"})
         return make(self.schemas, self.rules, {**head, **rest})
+
+    def _as_we_stand(self, found: Routed | Unroutable) -> Routed | Unroutable:
+        """The destination, if the registry lets our own member send it a referral."""
+        me = self.registry().member(self.identity.member)
+        status = None if me is None else me.status
+        if isinstance(found, Unroutable) or DocumentType.REFERRAL in passing(status):
+            return found
+        said = "does not know this node's member" if status is None else f"says that we are {status.value}"
+        return Unroutable("not-active", f"The registry {said}; it goes out once we are active.")
 
     def _located(self, url: urls.Url) -> JsonObject | None:
         address = urls.address_of(url)

@@ -21,7 +21,7 @@ from exchange.core import documents, limits, opening
 from exchange.core.documents import Document, DocumentType
 from exchange.core.manifest import Entry
 from exchange.core.names import DocumentId, MemberId
-from exchange.core.opening import OpenedMessage
+from exchange.core.opening import OpenedMessage, OpeningCode
 from exchange.core.registry_view import RegistryView
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
@@ -42,6 +42,18 @@ ACCEPTED: Final = frozenset(DocumentType) - {DocumentType.RESYNC}
 """Types that this node takes; the registry says the same of its member."""
 TRIPPED: Final = frozenset({"invariant", "database"})
 """Codes of `Broken` that come from what a message says; all others come from the disk."""
+
+REGISTRY_MAY_KNOW: Final = frozenset(
+    {
+        OpeningCode.SENDER,
+        OpeningCode.SUSPENDED,
+        OpeningCode.PENDING,
+        OpeningCode.SIGNATURE,
+        OpeningCode.KEY_PERIOD,
+        OpeningCode.KEY_REVOKED,
+    }
+)
+"""Codes after which a newer registry is looked for: its sender may go by one already."""
 
 _log = logger()
 
@@ -98,6 +110,8 @@ class Receive:
         if code is not None:
             await self.refusals.envelope(arrived.jti, arrived.depositor, arrived.envelope, code)
             self.count("envelope", code)
+            if code in REGISTRY_MAY_KNOW:
+                self.bells.refresh.ring()
         self._ring()
         return code or "received"
 

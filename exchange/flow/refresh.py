@@ -124,7 +124,7 @@ class Consequences:
     async def of_change(self) -> None:
         await self.retry_unroutable()
         async with self.db.transaction() as tx:
-            await peers.due_again(tx, "member-")
+            await peers.due_again(tx)
         await self._release()
         self.bells.deliver.ring()
 

@@ -87,8 +87,8 @@ class Delivery:
         """Start a task for each peer that is due, then wait for a ring or for the next one to be due."""
         self._reap()
         now = self.world.now()
+        due = await self.deliver.due()
         async with self.db.reading() as tx:
-            due = await peers.due(tx, now)
             following = await peers.next_due(tx, now)
         for peer in due:
             if peer not in self.tasks and len(self.tasks) < PEERS_AT_ONCE:

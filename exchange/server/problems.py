@@ -77,6 +77,7 @@ INVALID: Final[Mapping[str, int]] = {
     "referral-unknown": 404,
     "submission-unknown": 404,
     "document-unknown": 404,
+    "test-unknown": 404,
     "quarantine-unknown": 404,
     "token-unknown": 404,
     "idempotency-conflict": 409,

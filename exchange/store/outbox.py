@@ -57,12 +57,16 @@ async def add(tx: Transaction, rows: Sequence[NewOutbound]) -> None:
     )
 
 
-async def waiting(tx: Transaction, recipient: str, limit: int) -> Sequence[Row]:
-    """The oldest documents that wait for a recipient."""
+async def waiting(
+    tx: Transaction, recipient: str, limit: int, types: Sequence[str] | None = None
+) -> Sequence[Row]:
+    """The oldest documents that wait for a recipient, of these `types` if they are named."""
+    chosen = () if types is None else types
+    of_type = "" if types is None else f"AND type IN ({marks(len(types))}) "
     return await tx.fetch(
         "SELECT document_id, type, digest, data FROM outbox "
-        "WHERE recipient = ? AND state = 'waiting' ORDER BY document_id LIMIT ?",
-        (recipient, limit),
+        f"WHERE recipient = ? AND state = 'waiting' {of_type}ORDER BY document_id LIMIT ?",
+        (recipient, *chosen, limit),
     )
 
 

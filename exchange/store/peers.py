@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exchange.core import limits
-from exchange.store.port import Row, Transaction, fetch_one
+from exchange.store.port import Row, Transaction, fetch_one, marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,18 @@ class Delay:
     error: str
 
 
-async def due(tx: Transaction, now: float) -> Sequence[str]:
-    """Members for whom something waits and who are due."""
+async def due(
+    tx: Transaction, now: float, limited: Sequence[str] = (), types: Sequence[str] = ()
+) -> Sequence[str]:
+    """Members for whom something waits and who are due. For those that are `limited`, only documents of
+    these `types` count: others wait without being tried.
+    """
+    passes = f"AND (peers.member NOT IN ({marks(len(limited))}) OR outbox.type IN ({marks(len(types))}))"
     rows = await tx.fetch(
         "SELECT member FROM peers WHERE (due_at <= ? OR due_at > ?) AND EXISTS "
-        "(SELECT 1 FROM outbox WHERE outbox.recipient = peers.member AND outbox.state = 'waiting') "
-        "ORDER BY due_at, member",
-        (now, now + limits.REFUSED_RETRY_MAX_SECONDS),
+        "(SELECT 1 FROM outbox WHERE outbox.recipient = peers.member AND outbox.state = 'waiting' "
+        f"{passes if limited else ''}) ORDER BY due_at, member",
+        (now, now + limits.REFUSED_RETRY_MAX_SECONDS, *((*limited, *types) if limited else ())),
     )
     return [row["member"] for row in rows]
 
@@ -92,21 +97,18 @@ async def due_now(tx: Transaction, member: str) -> None:
     await tx.execute("UPDATE peers SET due_at = 0, failures = 0 WHERE member = ?", (member,))
 
 
-async def due_again(tx: Transaction, error_prefix: str) -> None:
-    """Let peers be tried now that were held back by an error of this kind."""
-    await tx.execute(
-        "UPDATE peers SET due_at = 0, failures = 0 WHERE failures > 0 AND substr(last_error, 1, ?) = ?",
-        (len(error_prefix), error_prefix),
-    )
+async def due_again(tx: Transaction) -> None:
+    """Let every peer be tried now that was held back."""
+    await tx.execute("UPDATE peers SET due_at = 0, failures = 0 WHERE failures > 0")
 
 
-async def keep_card(tx: Transaction, member: str, serial: int, card: bytes) -> None:
-    """Keep a card; one with a lower serial than that held is left out."""
+async def keep_card(tx: Transaction, member: str, serial: int, card: bytes, now: float) -> None:
+    """Keep a card that was fetched now; one with a lower serial than that held is left out."""
     await known(tx, member)
     await tx.execute(
-        "UPDATE peers SET card_serial = ?, card = ? WHERE member = ? "
+        "UPDATE peers SET card_serial = ?, card = ?, card_at = ? WHERE member = ? "
         "AND (card_serial IS NULL OR card_serial <= ?)",
-        (serial, card, member, serial),
+        (serial, card, now, member, serial),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -272,6 +272,9 @@ class Tripping:
 
     inner: Deliver
     peer: Callable[[MemberId], Awaitable[bool]]
+
+    async def due(self) -> Sequence[str]:
+        return await self.inner.due()
 
     async def hold_back(self, recipient: MemberId, code: str) -> None:
         await self.inner.hold_back(recipient, code)

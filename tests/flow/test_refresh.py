@@ -174,9 +174,9 @@ async def test_what_was_not_kept_is_passed_over(pair: Pair) -> None:
     a, b = pair
     view = a.network.view
     await a.send(send_body())
+    await a.deliver.peer(b.me)
     held = network_member("de-example", status=MemberStatus.SUSPENDED)
     a.network.view = replace(view, members={**view.members, a.me: held})
-    await a.deliver.peer(b.me)
     await b.collect.run(wait=0)
     async with b.db.transaction() as tx:
         await tx.execute("UPDATE quarantine SET data = NULL")

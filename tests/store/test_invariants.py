@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from exchange.errors import Broken
@@ -114,10 +116,20 @@ async def test_peers_are_due_only_when_something_waits(db: SqliteDatabase) -> No
         assert await peers.due(tx, 10.0) == []
         assert await peers.next_due(tx, 10.0) == 20.0
         assert await peers.backing_off(tx, 10.0) == 1
-        await peers.due_again(tx, "member-")
-        assert await peers.due(tx, 10.0) == []
-        await peers.due_again(tx, "net")
+        await peers.due_again(tx)
         assert await peers.due(tx, 10.0) == ["nl-example"]
+
+
+async def test_what_may_not_pass_makes_nobody_due_and_what_may_goes_past_it(db: SqliteDatabase) -> None:
+    limited = {"limited": ["nl-example"], "types": ["test/1", "receipt/1"]}
+    async with db.transaction() as tx:
+        await outbox.add(tx, [outbound(1)])
+        assert await peers.due(tx, 10.0, **limited) == []
+        assert await peers.due(tx, 10.0, ["fr-example"], ["test/1"]) == ["nl-example"]
+        await outbox.add(tx, [replace(outbound(2), type="test/1")])
+        assert await peers.due(tx, 10.0, **limited) == ["nl-example"]
+        rows = await outbox.waiting(tx, "nl-example", 10, ["test/1"])
+        assert [row["document_id"] for row in rows] == ["d2"]
 
 
 async def test_a_clock_that_was_wrong_holds_no_peer_back(db: SqliteDatabase) -> None:
@@ -129,11 +141,11 @@ async def test_a_clock_that_was_wrong_holds_no_peer_back(db: SqliteDatabase) -> 
 
 async def test_the_highest_card_is_never_forgotten(db: SqliteDatabase) -> None:
     async with db.transaction() as tx:
-        await peers.keep_card(tx, "nl-example", 5, b"five")
-        await peers.keep_card(tx, "nl-example", 4, b"four")
+        await peers.keep_card(tx, "nl-example", 5, b"five", 1.0)
+        await peers.keep_card(tx, "nl-example", 4, b"four", 2.0)
         row = await peers.one(tx, "nl-example")
         assert row is not None
-        assert (row["card_serial"], row["card"]) == (5, b"five")
+        assert (row["card_serial"], row["card"], row["card_at"]) == (5, b"five", 1.0)
         await peers.forget_card(tx, "nl-example")
         row = await peers.one(tx, "nl-example")
         assert row is not None

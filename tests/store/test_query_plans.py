@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange.store import feed, inbox, journal, mailboxes, manifests, outbox, peers, referrals
+from exchange.store import feed, inbox, journal, mailboxes, manifests, outbox, peers, referrals, tests
 from exchange.store.migrate import migrations
 from exchange.store.port import Args, Row
 
@@ -48,7 +48,11 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "what waits for a referral": lambda tx: inbox.waiting_for(tx, "de-x", IDS),
     "how many wait": lambda tx: inbox.waiting_counts(tx, "de-x", IDS),
     "what to deliver": lambda tx: outbox.waiting(tx, "de-x", 100),
+    "what may be delivered": lambda tx: outbox.waiting(tx, "de-x", 100, ["test/1"]),
     "who is due": lambda tx: peers.due(tx, 1.0),
+    "who of some is due": lambda tx: peers.due(tx, 1.0, ["de-x"], ["test/1"]),
+    "the last test": lambda tx: tests.latest(tx, "de-x"),
+    "how a test goes": lambda tx: tests.one(tx, "d"),
     "what a receipt is about": lambda tx: outbox.rows_of(tx, "de-x", IDS),
     "deposited": lambda tx: outbox.deposited(tx, IDS[:1], "j", 1.0),
     "received": lambda tx: outbox.received(tx, IDS[:1], "r", 1.0),

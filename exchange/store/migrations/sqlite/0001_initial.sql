@@ -101,6 +101,7 @@ CREATE INDEX outbox_waiting ON outbox (recipient, document_id) WHERE state = 'wa
 CREATE INDEX outbox_unreceipted ON outbox (state_at) WHERE state = 'deposited' AND wants_receipt = 1;
 CREATE INDEX outbox_attempt ON outbox (attempt) WHERE state = 'deposited';
 CREATE INDEX outbox_dead ON outbox (document_id) WHERE state = 'dead';
+CREATE INDEX outbox_tests ON outbox (recipient, document_id) WHERE type = 'test/1';
 CREATE INDEX outbox_open_age ON outbox (created_at) WHERE state IN ('waiting', 'deposited') AND wants_receipt = 1;
 
 -- Delivery belongs to a peer, not to a document: one answer of its host delays all that waits for it.
@@ -113,7 +114,8 @@ CREATE TABLE peers (
   last_success_at REAL,
   refusals        INTEGER NOT NULL CHECK (refusals >= 0),
   card_serial     INTEGER,
-  card            BLOB
+  card            BLOB,
+  card_at         REAL
 ) STRICT;
 
 -- What was sealed and deposited: enough to prove it and to ask for it, never the sealed bytes.
