@@ -138,7 +138,7 @@ async def _clock(config: Config, client: GuardedClient, known: Known) -> list[Fi
     if member is None:
         return []
     before = time.time()
-    said = await PeerMailbox(client, HttpKey.generate(), lambda count: b"\0" * count).service(member.mailbox)
+    said = await PeerMailbox(client, HttpKey.generate, lambda count: b"\0" * count).service(member.mailbox)
     if said.facts is None:
         hint = "does the node run, and does its proxy lead to it?"
         return [warning("mailbox", f"{member.mailbox} did not answer", hint)]

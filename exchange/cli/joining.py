@@ -107,7 +107,7 @@ async def _first_card(config: Config, plan: Plan, keys: Keystore, now: int) -> t
     database = await open_sqlite(config.database)
     try:
         await migrate(database, now, migrations("sqlite"))
-        identity = Identity(plan.member, plan.country, keys.signing[0], keys.url_key)
+        identity = Identity(plan.member, plan.country, lambda: keys.signing[0], keys.url_key)
         cards = Cards(database, world, Bells(), identity, keys)
         await cards.load()
         await cards.tend()

@@ -28,9 +28,11 @@ START = "0"
 
 
 class PeerMailbox:
-    """The calls. `random` gives as many bytes of chance as asked for (nonces)."""
+    """The calls. `key` gives the key that signs now, `random` as many bytes of chance as asked for."""
 
-    def __init__(self, client: GuardedClient, key: HttpKey, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, client: GuardedClient, key: Callable[[], HttpKey], random: Callable[[int], bytes]
+    ) -> None:
         self._client = client
         self._key = key
         self._random = random
@@ -121,7 +123,7 @@ class PeerMailbox:
                 place.query,
                 body,
                 content_type,
-                self._key,
+                self._key(),
                 now,
                 self._random(limits.NONCE_BYTES),
             )

@@ -91,6 +91,9 @@ SEED_KEEP_SECONDS: Final = 30 * 86400
 REGISTRY_REFRESH_SECONDS: Final = 60
 """Seconds between looks at the registry: how soon a suspension takes effect."""
 
+REGISTRY_LIFE_SECONDS: Final = 14 * 86400
+"""Seconds from the signing of the registry's daily part to its expiry: one missed weekly renewal is no loss."""
+
 REGISTRY_GRACE_SECONDS: Final = 7 * 86400
 """Seconds after the registry's expiry during which a node still sends to members that it knew."""
 
@@ -132,6 +135,12 @@ CARD_RETIRED: Final = 64
 
 REGISTRATION_BYTES: Final = 256 * 1024
 """Bytes of a registration: a member's file with many years' keys, a card, a signature by each."""
+
+SIGNING_LIFE_SECONDS: Final = 730 * 86400
+"""Seconds that a new signing entry is valid: two years, since changing it needs the administrators."""
+
+HTTP_LIFE_SECONDS: Final = 365 * 86400
+"""Seconds that a new http key is valid."""
 
 CHALLENGE_BYTES: Final = 4 * 1024
 """Bytes of a challenge or a proof: a sealed secret makes some 1,700."""

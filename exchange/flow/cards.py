@@ -4,18 +4,21 @@ Rules: a seed and its card are committed together before anybody sees the card. 
 days; a card is valid for 45. A seed is destroyed 30 days after its card's end, when no message that was
 sealed to it can still be under way; the journal says so. Open seeds live in memory only, sealed ones in the
 database. Serials rise even when the clock was set back; a card that was made by a clock ahead of the time is
-replaced, since nobody takes it yet.
+replaced, since nobody takes it yet. So is one that senders refuse: below the registry's `min_card`, or by a
+signing entry that is no longer in use. While no entry may sign, there is no new card and seeds are destroyed
+all the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from exchange.core import key_card, limits
-from exchange.core.keys import SEED_BYTES, EncryptionKey, forget_private_keys
-from exchange.core.registry_view import SigningRecord
-from exchange.errors import Refused
+from exchange.core.keys import SEED_BYTES, EncryptionKey, SigningKeys, forget_private_keys
+from exchange.core.registry_view import Member, SigningRecord
+from exchange.errors import Refused, Unavailable
 from exchange.flow import journal
 from exchange.flow.bell import Bells
 from exchange.flow.identity import Identity
@@ -33,13 +36,14 @@ class Sealing(Protocol):
 
 @dataclass(slots=True)
 class Cards:
-    """The node's encryption keys. `load` before use."""
+    """The node's encryption keys. `load` before use. `registered` gives our member as the registry has it."""
 
     db: Database
     world: World
     bells: Bells
     identity: Identity
     sealing: Sealing
+    registered: Callable[[], Member | None] = lambda: None
     _open: dict[str, bytes] = field(default_factory=dict)
     _card: bytes = b""
     _kid: str = ""
@@ -55,6 +59,11 @@ class Cards:
     def kid(self) -> str:
         """The kid of the newest key."""
         return self._kid
+
+    @property
+    def serial(self) -> int:
+        """The serial of the newest card; 0 before there is one."""
+        return self._serial
 
     @property
     def expires(self) -> int:
@@ -82,17 +91,27 @@ class Cards:
     async def tend(self) -> bool:
         """Rotate when it is time, destroy what is past; whether there is a new card."""
         now = self.world.now()
-        age = now - (self._expires - limits.CARD_LIFE_SECONDS)
-        due = not -limits.CLOCK_SKEW_SECONDS <= age < limits.CARD_ROTATE_SECONDS
-        made = due or not self._signed_by_us()
-        if made:
-            await self.rotate()
+        try:
+            made = self._due(now) or not self._signed_by_us()
+            if made:
+                await self.rotate()
+        except Unavailable:  # no entry of ours may sign: /readyz says so
+            made = False
         async with self.db.reading() as tx:
             rows = await seeds.every(tx)
         for row in rows:
             if row["sealed"] is not None and now > row["card_exp"] + limits.SEED_KEEP_SECONDS:
                 await self._destroy(row["kid"])
         return made
+
+    def _due(self, now: float) -> bool:
+        age = now - (self._expires - limits.CARD_LIFE_SECONDS)
+        in_time = -limits.CLOCK_SKEW_SECONDS <= age < limits.CARD_ROTATE_SECONDS
+        return not in_time or self._serial < self._lowest()
+
+    def _lowest(self) -> int:
+        member = self.registered()
+        return 0 if member is None else member.min_card
 
     def _signed_by_us(self) -> bool:
         """Whether the newest card is signed by the entry that we sign with now: peers drop it when a key
@@ -106,16 +125,16 @@ class Cards:
             return False
         return True
 
-    async def rotate(self, *, retire: bool = False) -> None:
-        """Make a new key and card; `retire` says that no older key may be sealed to any more."""
-        now = int(self.world.now())
+    async def rotate(self, *, retire: bool = False, signing: SigningKeys | None = None) -> None:
+        """Make a new key and card; `retire` says that no older key may be sealed to any more. `signing` signs
+        instead of the entry in use, for when none is.
+        """
+        now, by = int(self.world.now()), signing or self.identity.signing
         seed = self.world.random(SEED_BYTES)
         key = EncryptionKey.from_seed(seed)
-        serial = max(now, self._serial + 1)
+        serial = max(now, self._serial + 1, self._lowest())
         retired = sorted(self._open)[-limits.CARD_RETIRED :] if retire else []
-        card = key_card.issue(
-            self.identity.member, self.identity.signing, key.jwk, serial=serial, iat=now, retired=retired
-        )
+        card = key_card.issue(self.identity.member, by, key.jwk, serial=serial, iat=now, retired=retired)
         expires = now + limits.CARD_LIFE_SECONDS
         row = seeds.NewSeed(key.kid, serial, self.sealing.seal_seed(seed), card, now, expires)
         async with self.db.transaction() as tx:

@@ -1,8 +1,7 @@
-"""Reading the node itself: figures, peers, keys, registry, journal, and what lies there for an operator.
+"""Reading the node itself: figures, peers, registry, journal, and what lies there for an operator.
 
 Rules: reading changes nothing and asks nobody: every fact is from the database or from the registry as the
-node has it now. Names are of members and keys; nothing here knows a URL of a referral. Private keys and
-sealed seeds are never shown, only that they are there or were destroyed.
+node has it now. Names are of members; nothing here knows a URL of a referral. Our keys are read elsewhere.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exchange.core import base64url, jws, limits, strict_json
+from exchange.core import jws, limits, strict_json
 from exchange.core.names import MemberId
-from exchange.core.registry_view import Jwk, Member, RegistryView
-from exchange.core.strict_json import JsonObject, JsonValue
-from exchange.errors import Invalid, Refused, Unavailable
+from exchange.core.registry_view import Member, RegistryView
+from exchange.core.strict_json import JsonObject
+from exchange.errors import Invalid, Refused
 from exchange.flow import journal
 from exchange.flow.identity import Identity
 from exchange.flow.reading import cursor, moment, shown
@@ -27,7 +26,6 @@ from exchange.store import (
     quarantine,
     referrals,
     registry_versions,
-    seeds,
     submissions,
 )
 from exchange.store import journal as journal_rows
@@ -36,12 +34,11 @@ from exchange.store.port import Database, Row, Transaction
 
 @dataclass(frozen=True, slots=True)
 class ReadingNode:
-    """`http_kid` is the key that signs our requests, `mirrors` where the registry is read from."""
+    """`mirrors` are where the registry is read from."""
 
     db: Database
     world: World
     identity: Identity
-    http_kid: str
     registry: Callable[[], RegistryView]
     mirrors: Sequence[str]
 
@@ -69,22 +66,6 @@ class ReadingNode:
             known = await peers.every(tx)
         names = sorted({*view.members, *(MemberId(name) for name in known)} - {me})
         return [_peer(name, view.member(name), known.get(name), self.world.now()) for name in names]
-
-    async def keys(self) -> JsonObject:
-        """Our keys: those in use, those that the registry knows, and the encryption seeds."""
-        try:
-            member = self.registry().member(self.identity.member)
-        except Unavailable:
-            member = None
-        async with self.db.reading() as tx:
-            rows = await seeds.every(tx)
-        return {
-            "member": self.identity.member,
-            "in_use": {"signing": [jwk["kid"] for jwk in self.identity.signing.entry], "http": self.http_kid},
-            "registered": None if member is None else _registered(member),
-            "card": _card(rows[-1]) if rows else None,
-            "seeds": [_seed(row) for row in rows],
-        }
 
     async def registry_facts(self) -> JsonObject:
         """The registry that the node goes by; `split_view`: its version was seen with two contents."""
@@ -170,47 +151,6 @@ def _card_end(card: bytes | None) -> float | None:
         return None
     end = claims.get("exp")
     return end if isinstance(end, int) else None
-
-
-def _registered(member: Member) -> JsonObject:
-    signing: list[JsonValue] = [
-        {
-            "ed25519": _key(entry.ed25519),
-            "ml_dsa_65": _key(entry.ml_dsa_65),
-            "nbf": moment(entry.nbf),
-            "exp": moment(entry.exp),
-            "revoked": entry.revoked is not None,
-        }
-        for entry in member.signing
-    ]
-    http: list[JsonValue] = [
-        {
-            "key": _key(entry.key),
-            "nbf": moment(entry.nbf),
-            "exp": moment(entry.exp),
-            "revoked": entry.revoked is not None,
-        }
-        for entry in member.http
-    ]
-    return {"signing": signing, "http": http}
-
-
-def _key(jwk: Jwk) -> JsonObject:
-    """The kid is the key's RFC 7638 thumbprint; the fingerprint is its first 128 bits, to be read aloud."""
-    text = base64url.decode(jwk["kid"], "kid").hex()
-    return {"kid": jwk["kid"], "fingerprint": " ".join(text[i : i + 4] for i in range(0, 32, 4))}
-
-
-def _card(row: Row) -> JsonObject:
-    return {"kid": row["kid"], "serial": row["serial"], "exp": moment(row["card_exp"])}
-
-
-def _seed(row: Row) -> JsonObject:
-    return {
-        **_card(row),
-        "created_at": moment(row["created_at"]),
-        "destroyed": row["destroyed_at"] is not None,
-    }
 
 
 def _dead_letter(row: Row) -> JsonObject:

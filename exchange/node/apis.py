@@ -11,6 +11,7 @@ from exchange.flow.gate import Gate
 from exchange.flow.operate import Operate
 from exchange.flow.reading import Reading
 from exchange.flow.reading_feed import ReadingFeed
+from exchange.flow.reading_keys import ReadingKeys
 from exchange.flow.reading_node import ReadingNode
 from exchange.flow.receive import Arrived
 from exchange.flow.tokens import Tokens
@@ -21,6 +22,7 @@ from exchange.server.mailbox_api import MailboxApi, OwnKeys
 from exchange.server.member_api import MemberApi
 from exchange.server.member_health import HealthRoutes
 from exchange.server.member_inbox import InboxRoutes
+from exchange.server.member_keys import KeyRoutes
 from exchange.server.member_network import NetworkRoutes
 from exchange.server.member_referrals import ReferralRoutes
 from exchange.server.member_submissions import SubmissionRoutes
@@ -51,9 +53,9 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
     db, world, bells = parts.db, parts.world, parts.bells
     tokens = Tokens(db, world, bells)
     reading = Reading(db)
-    of_node = ReadingNode(
-        db, world, parts.identity, parts.mailbox_key, parts.watch.view, parts.config.registry.mirrors
-    )
+    of_node = ReadingNode(db, world, parts.identity, parts.watch.view, parts.config.registry.mirrors)
+
+    of_keys = ReadingKeys(db, parts.identity.member, parts.keys)
 
     async def released(arrived: Arrived) -> str:
         return await parts.receive.envelope(arrived, released=True)
@@ -67,7 +69,8 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
         ReferralRoutes(world, parts.schemas, parts.rules, reading, parts.submit, parts.answer),
         SubmissionRoutes(reading, parts.submit),
         InboxRoutes(ReadingFeed(db, world, bells), of_node, operate),
-        NetworkRoutes(of_node, operate, parts.drafting, rotate, _refresh(parts)),
+        NetworkRoutes(of_node, operate, parts.drafting, _refresh(parts, tend)),
+        KeyRoutes(of_keys, operate, parts.registering, rotate),
         TokenRoutes(tokens),
         HealthRoutes(health.reasons, health.metrics, _description()),
     )
@@ -76,9 +79,10 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
     return app
 
 
-def _refresh(parts: Parts) -> Callable[[], Awaitable[object]]:
+def _refresh(parts: Parts, tend: Callable[[], None]) -> Callable[[], Awaitable[object]]:
     async def refresh() -> None:
         if await parts.watch.refresh():
+            tend()
             await parts.consequences.run()
 
     return refresh

@@ -12,11 +12,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from exchange.core.registry_view import MemberStatus, RegistryState
+from exchange.flow.identity import Standing
+from exchange.flow.registering import ROTATE
 from exchange.node.loops import Loop
 from exchange.node.parts import Parts
 from exchange.store import outbox, peers
 
-DAY: Final = 86400
+WAY_OUT: Final = "hotline-exchange change --rotate"
+_KEYS: Final = {
+    Standing.NOT_REGISTERED: "The registry does not have the {} key of this node",
+    Standing.OVER: "The time of our registered {} key is over",
+    Standing.REVOKED: "Our {} key is revoked and signs no more",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +65,16 @@ class Health:
             found.append(Reason("not-registered", "The registry does not know this member yet."))
         elif me.status is not MemberStatus.ACTIVE:
             found.append(Reason("not-active", f"The registry says that this member is {me.status.value}."))
-        elif self._parts.mailbox_key not in {record.key["kid"] for record in me.http}:
-            found.append(
-                Reason("key-not-registered", "The registry does not have the http key of this node.")
-            )
+        else:
+            found += self._of_keys()
         return found
+
+    def _of_keys(self) -> list[Reason]:
+        return [
+            Reason(f"{what}-key-{standing.value}", f"{_KEYS[standing].format(what)}: {WAY_OUT} {what}.")
+            for what, standing in zip(ROTATE, self._parts.keys.standing(), strict=True)
+            if standing is not Standing.USABLE
+        ]
 
     def _of_card(self) -> list[Reason]:
         if self._parts.cards.expires > self._parts.world.now():

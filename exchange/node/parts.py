@@ -18,6 +18,7 @@ from exchange.client.guarded import GuardedClient
 from exchange.client.mailbox import PeerMailbox
 from exchange.client.registry import Registry
 from exchange.config import Config
+from exchange.core.registry_view import Member, RegistryView
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.errors import ExchangeError, Invalid
@@ -29,14 +30,16 @@ from exchange.flow.cards import Cards
 from exchange.flow.collect import Collect, HostedMailbox, OwnMailbox
 from exchange.flow.deliver import Deliver
 from exchange.flow.draft import Drafting
+from exchange.flow.expiry import Expiry
 from exchange.flow.gate import Gate
 from exchange.flow.hosting import Hosting
-from exchange.flow.identity import Identity
+from exchange.flow.identity import Identity, KeysInUse
 from exchange.flow.publish import Publish
 from exchange.flow.receipts import Receipts
 from exchange.flow.receive import Arrived, Receive
 from exchange.flow.refresh import Consequences, Watch
 from exchange.flow.refusals import Refusals
+from exchange.flow.registering import Registering
 from exchange.flow.submit import Submit
 from exchange.flow.sweep import Sweep
 from exchange.flow.world import World
@@ -50,7 +53,7 @@ from exchange.store.sqlite import open_sqlite
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything that listens, loops or has to be closed. `mailbox_key` is the kid that signs requests."""
+    """Everything that listens, loops or has to be closed."""
 
     config: Config
     db: Database
@@ -61,11 +64,14 @@ class Parts:
     rules: Rules
     client: GuardedClient
     mailbox: PeerMailbox
-    mailbox_key: str
+    ring: pieces.KeyRing
+    keys: KeysInUse
     identity: Identity
     watch: Watch
     cards: Cards
     publish: Publish
+    registering: Registering
+    expiry: Expiry
     hosting: Hosting
     gate: Gate | None
     drafting: Drafting
@@ -119,15 +125,23 @@ async def _build(config: Config, keys: Keystore, metrics: Metrics, world: World,
             await watch.refresh()
         except ExchangeError as error:
             watch.failed = error.code  # /readyz says so, and the loop tries again
-    view = watch.known.view if watch.known is not None else None
     member = config.member
-    home = member[:2].upper()
-    identity = Identity(member, home, pieces.signing_keys(keys, view, member, int(world.now())), keys.url_key)
-    mailbox = PeerMailbox(client, keys.http[0], world.random)
+
+    def shown() -> RegistryView | None:
+        return None if watch.known is None else watch.known.view
+
+    def registered() -> Member | None:
+        view = shown()
+        return None if view is None else view.member(member)
+
+    ring = pieces.KeyRing(config.data, keys)
+    in_use = KeysInUse(ring, registered, world.now)
+    identity = Identity(member, member[:2].upper(), in_use.signing, keys.url_key)
+    mailbox = PeerMailbox(client, in_use.http, world.random)
     own = config.mailbox.host == "own"
     hosting = Hosting(db, world, bells, frozenset(config.mailbox.guests) | ({member} if own else frozenset()))
     await hosting.prepare()
-    cards = Cards(db, world, bells, identity, keys)
+    cards = Cards(db, world, bells, identity, keys, registered)
     await cards.load()
     await cards.tend()
 
@@ -169,11 +183,14 @@ async def _build(config: Config, keys: Keystore, metrics: Metrics, world: World,
         rules=rules,
         client=client,
         mailbox=mailbox,
-        mailbox_key=keys.http[0].kid,
+        ring=ring,
+        keys=in_use,
         identity=identity,
         watch=watch,
         cards=cards,
         publish=Publish(db, world, mailbox, member, (lambda: None) if own else base, cards),
+        registering=Registering(db, world, bells, member, schemas, watch.view, ring, cards),
+        expiry=Expiry(db, world, bells, in_use, shown, cards),
         hosting=hosting,
         gate=pieces.gate(config, db, world, watch),
         drafting=drafting,

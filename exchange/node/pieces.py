@@ -1,18 +1,17 @@
-"""Small pieces that the parts of a node are given: what they count, what they read once, which key they
-sign with.
-"""
+"""Small pieces that the parts of a node are given: what they count, what they read once, where keys are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from exchange import keystore
 from exchange.client import country
 from exchange.config import Config
 from exchange.core.documents import DocumentType
-from exchange.core.keys import SigningKeys
+from exchange.core.keys import HttpKey, SigningKeys
 from exchange.core.names import MemberId
-from exchange.core.registry_view import RegistryView
 from exchange.errors import Invalid
 from exchange.flow import journal
 from exchange.flow.draft import Claim
@@ -56,19 +55,24 @@ def bootstrap(path: Path) -> bytes:
         ) from error
 
 
-def signing_keys(keys: Keystore, view: RegistryView | None, member: MemberId, now: int) -> SigningKeys:
-    """The newest of our signing entries that the registry lets us use now; else the newest."""
-    registered = None if view is None else view.member(member)
-    usable = {
-        (record.ed25519["kid"], record.ml_dsa_65["kid"])
-        for record in (registered.signing if registered is not None else ())
-        if record.usable_at(now)
-    }
-    for entry in keys.signing:
-        ed25519, ml_dsa_65 = entry.entry
-        if (ed25519["kid"], ml_dsa_65["kid"]) in usable:
-            return entry
-    return keys.signing[0]
+@dataclass(slots=True)
+class KeyRing:
+    """The keystore in `directory` while the node runs: keys can be added to it. The newest come first."""
+
+    directory: Path
+    store: Keystore
+
+    @property
+    def signing(self) -> Sequence[SigningKeys]:
+        return self.store.signing
+
+    @property
+    def http(self) -> Sequence[HttpKey]:
+        return self.store.http
+
+    def renew(self, *, signing: bool, http: bool) -> None:
+        """Make new keys and keep them, on disk first; blocks for the disk."""
+        self.store = keystore.renew(self.directory, self.store, signing=signing, http=http)
 
 
 def gate(config: Config, db: Database, world: World, watch: Watch) -> Gate | None:

@@ -73,6 +73,7 @@ class Running:
         if self.parts.watch.known is not None:
             await self.parts.consequences.run()
         if await self.parts.watch.refresh():
+            self.tend_now.ring()
             await self.parts.consequences.run()
 
     async def _rest_of_refresh(self) -> None:
@@ -81,6 +82,7 @@ class Running:
 
     async def _tend(self) -> None:
         await self.parts.cards.tend()
+        await self.parts.expiry.run()
         failed = await self.parts.publish.run()
         if failed is not None:
             raise Unavailable(failed, "our key card was not published")

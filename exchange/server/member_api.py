@@ -15,6 +15,7 @@ from exchange.server.auth import Door, routes
 from exchange.server.calls import Endpoint
 from exchange.server.member_health import HealthRoutes
 from exchange.server.member_inbox import InboxRoutes
+from exchange.server.member_keys import KeyRoutes
 from exchange.server.member_network import NetworkRoutes
 from exchange.server.member_referrals import ReferralRoutes
 from exchange.server.member_submissions import SubmissionRoutes
@@ -29,6 +30,7 @@ class MemberApi:
     submissions: SubmissionRoutes
     inbox: InboxRoutes
     network: NetworkRoutes
+    keys: KeyRoutes
     tokens: TokenRoutes
     health: HealthRoutes
 
@@ -39,6 +41,7 @@ class MemberApi:
             *self.submissions.endpoints(),
             *self.inbox.endpoints(),
             *self.network.endpoints(),
+            *self.keys.endpoints(),
             *self.tokens.endpoints(),
             *self.health.endpoints(),
         ]

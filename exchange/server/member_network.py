@@ -1,7 +1,7 @@
-"""Member API, the network and the node: peers, routes, keys, registry, journal, figures.
+"""Member API, the network and the node: peers, routes, registry, journal, figures.
 
 Rules: a URL that somebody wants a route for is in the body, is looked at and forgotten. What changes
-something (new keys, another look at the registry) is the operator's; verifying the journal changes nothing.
+something (another look at the registry) is the operator's; verifying the journal changes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from exchange.core.strict_json import JsonValue
-from exchange.errors import Invalid
 from exchange.flow.draft import Drafting
 from exchange.flow.operate import Operate
 from exchange.flow.reading_node import ReadingNode
@@ -23,14 +22,11 @@ from exchange.server.calls import Call, Endpoint, said
 
 @dataclass(frozen=True, slots=True)
 class NetworkRoutes:
-    """`rotate` makes a new encryption key and card, True to retire all older keys; `refresh` looks at the
-    registry's mirrors once.
-    """
+    """`refresh` looks at the registry's mirrors once."""
 
     reading: ReadingNode
     operate: Operate
     drafting: Drafting
-    rotate: Callable[[bool], Awaitable[object]]
     refresh: Callable[[], Awaitable[object]]
 
     def endpoints(self) -> list[Endpoint]:
@@ -38,8 +34,6 @@ class NetworkRoutes:
             Endpoint("GET", "/v1/status", Scope.READ, self.status),
             Endpoint("GET", "/v1/peers", Scope.READ, self.peers),
             Endpoint("POST", "/v1/route", Scope.READ, self.route),
-            Endpoint("GET", "/v1/keys", Scope.READ, self.keys),
-            Endpoint("POST", "/v1/keys/rotate", Scope.OPERATE, self.new_key),
             Endpoint("GET", "/v1/registry", Scope.READ, self.registry),
             Endpoint("POST", "/v1/registry/refresh", Scope.OPERATE, self.look),
             Endpoint("GET", "/v1/journal", Scope.READ, self.journal),
@@ -58,19 +52,6 @@ class NetworkRoutes:
     async def route(self, call: Call) -> web.Response:
         call.query()
         return said(where(self.drafting, await call.object("country", "url", "to")))
-
-    async def keys(self, call: Call) -> web.Response:
-        call.query()
-        return said(await self.reading.keys())
-
-    async def new_key(self, call: Call) -> web.Response:
-        call.query()
-        retire = (await call.object("retire", optional=True)).get("retire", True)
-        if not isinstance(retire, bool):
-            raise Invalid("field", "retire: not true or false")
-        await self.operate.note("key-rotation", call.caller)
-        await self.rotate(retire)
-        return said(await self.reading.keys())
 
     async def registry(self, call: Call) -> web.Response:
         call.query()

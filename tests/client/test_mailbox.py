@@ -34,7 +34,7 @@ Call = Callable[[PeerMailbox, str], Awaitable[Any]]
 async def mailbox() -> AsyncIterator[PeerMailbox]:
     guard = AddressGuard.of((), development=True)
     async with GuardedClient(guard, development=True) as client:
-        yield PeerMailbox(client, member_keys(ME).http, lambda size: b"\7" * size)
+        yield PeerMailbox(client, lambda: member_keys(ME).http, lambda size: b"\7" * size)
 
 
 async def ask_host(answer: web.Response, call: Call) -> Any:

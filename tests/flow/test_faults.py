@@ -195,7 +195,7 @@ async def test_a_revoked_key_is_refused_and_the_new_one_delivers(pair: Pair) -> 
     await b.collect.run(wait=0)
     assert [r["code"] for r in await b.rows("SELECT code FROM quarantine")] == ["signature"]
     assert len(await b.rows("SELECT document_id FROM outbox WHERE type = 'receipt/1'")) == 1
-    renewed = replace(a.deliver, identity=replace(a.deliver.identity, signing=fresh))
+    renewed = replace(a.deliver, identity=replace(a.deliver.identity, keys=lambda: fresh))
     a.deliver = renewed
     a.cards.identity = renewed.identity
     assert await a.cards.tend(), "a card signed by a key that is gone is replaced at once"

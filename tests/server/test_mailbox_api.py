@@ -33,7 +33,7 @@ def peer(host: ServedMailbox, name: str) -> PeerMailbox:
     counter = iter(range(10_000))
     chance = member_keys(name).http.kid.encode()[:14]
     return PeerMailbox(
-        host.client, member_keys(name).http, lambda n: (chance + next(counter).to_bytes(2, "big"))[:n]
+        host.client, lambda: member_keys(name).http, lambda n: (chance + next(counter).to_bytes(2, "big"))[:n]
     )
 
 

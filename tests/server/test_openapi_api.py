@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from support.network import TestNode, send_body, settle
-from support.node_parts import Answer, ServedMember, description, member_api, served_description
+from support.node_parts import Answer, ServedMember, description, key_of, member_api, served_description
 
 from exchange import resources
+from exchange.core import registration
+from exchange.core.registration_challenge import Challenge, write_challenge
 from exchange.errors import Broken
 from exchange.flow.tokens import Scope
 from exchange.server.openapi import bundled
@@ -169,6 +171,11 @@ async def walk(local: ServedMember, theirs: ServedMember, pair: Pair) -> list[tu
     await call("POST", "/v1/route", {"country": "NL"})
     await call("POST", "/v1/route", {"url": "http://example.com/"})
     await call("POST", "/v1/quarantine/{id}/release", id="x")
+    await call("POST", "/v1/registration", {"languages": ["de"], "rotate": ["signing"]})
+    await call("POST", "/v1/registration", {"deputy": "nobody"})
+    sealed = registration.challenge(key_of(pair[0]), bytes(32))
+    challenge = Challenge(pair[0].me, pair[0].cards.kid, sealed)
+    await call("POST", "/v1/registration/proof", json.loads(write_challenge(challenge)))
     for method, path in OPERATIONS:
         if "{" not in path:
             await call(method, path)

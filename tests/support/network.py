@@ -19,8 +19,10 @@ from support.keys import NOW, member, member_keys, registry_view
 
 from exchange.client.answers import Asked, CardAnswer, Collected, EnvelopeState, Page, Waiting
 from exchange.core.delivery import Answer, AnswerKind
+from exchange.core.keys import HttpKey, SigningKeys
 from exchange.core.names import DocumentId, MemberId
 from exchange.core.registry_view import Member, RegistryView
+from exchange.core.standing import check_door
 from exchange.core.times import format_time
 from exchange.errors import Refused, Unavailable
 from exchange.flow import idempotency, journal
@@ -31,15 +33,16 @@ from exchange.flow.cards import Cards
 from exchange.flow.collect import Collect, HostedMailbox, OwnMailbox
 from exchange.flow.deliver import Deliver
 from exchange.flow.draft import Claim, Drafting
+from exchange.flow.expiry import Expiry
 from exchange.flow.hosting import Deposited, Hosting
-from exchange.flow.identity import Identity
+from exchange.flow.identity import Identity, KeysInUse
 from exchange.flow.receipts import Receipts
 from exchange.flow.receive import Receive
 from exchange.flow.refusals import Refusals
+from exchange.flow.registering import Registering
 from exchange.flow.submit import Submit
 from exchange.flow.sweep import Sweep
 from exchange.flow.world import World
-from exchange.store import peers
 from exchange.store.migrate import migrate, migrations
 from exchange.store.sqlite import SqliteDatabase, open_sqlite
 
@@ -70,8 +73,22 @@ class PlainSealing:
 
 
 @dataclass
+class Ring:
+    """The keys of a member, in memory; `renew` makes new ones as a keystore does."""
+
+    signing: list[SigningKeys]
+    http: list[HttpKey]
+
+    def renew(self, *, signing: bool, http: bool) -> None:
+        self.signing = [*([SigningKeys.generate()] if signing else []), *self.signing]
+        self.http = [*([HttpKey.generate()] if http else []), *self.http]
+
+
+@dataclass
 class Network:
-    """The hosts by base URL. `faults` are used up in order: (call, "before" or "after")."""
+    """The hosts by base URL. `faults` are used up in order: (call, "before" or "after"); `cards` are served
+    in place of a member's own.
+    """
 
     clock: Clock
     view: RegistryView
@@ -79,6 +96,12 @@ class Network:
     faults: list[tuple[str, str]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     wire: list[bytes] = field(default_factory=list)
+    views: dict[str, RegistryView] = field(default_factory=dict)
+    cards: dict[str, bytes] = field(default_factory=dict)
+
+    def seen_by(self, name: str) -> RegistryView:
+        """The registry as one node has it: everybody's, unless `views` has another for it."""
+        return self.views.get(name, self.view)
 
     def fault(self, call: str, when: str) -> bool:
         if self.faults and self.faults[0] == (call, when):
@@ -105,11 +128,18 @@ class FakeMailbox:
             done = await work()
         except (Refused, Unavailable) as error:
             status = {"mailbox-unknown": 404, "id-conflict": 409, "quota": 507, "envelope-unknown": 404}
+            status |= {"suspended": 403, "not-a-member": 403, "key-unknown": 401}
             return Answer(AnswerKind.PROBLEM, status.get(error.code, 400), error.code)
         return LOST if self.network.fault(name, "after") else done
 
     def _host(self, base: str) -> Hosting:
-        return self.network.hosts[base].hosting
+        """The host, whose gate asks its own registry who is calling."""
+        host = self.network.hosts[base]
+        caller = self.network.seen_by(host.me).member(self.me)
+        if caller is None:
+            raise Refused("key-unknown", "not a key of the registry")
+        check_door(caller.status)
+        return host.hosting
 
     async def deposit(self, base: str, to: MemberId, jti: DocumentId, envelope: bytes, now: int) -> Answer:
         self.network.wire.append(envelope)
@@ -123,8 +153,9 @@ class FakeMailbox:
 
     async def ask(self, base: str, to: MemberId, jti: DocumentId, now: int) -> Asked:
         async def work() -> Asked:
+            host = self._host(base)
             try:
-                state = await self._host(base).ask(to, self.me, jti)
+                state = await host.ask(to, self.me, jti)
             except Refused:
                 return Asked(Answer(AnswerKind.OK, 404), EnvelopeState.UNKNOWN)
             return Asked(Answer(AnswerKind.OK, 200), EnvelopeState(state))
@@ -156,7 +187,8 @@ class FakeMailbox:
             for node in self.network.hosts.values():
                 for one in (node, *node.guests):
                     if url.endswith(f"/{one.me}/card"):
-                        return CardAnswer(Answer(AnswerKind.OK, 200), one.cards.card)
+                        card = self.network.cards.get(one.me, one.cards.card)
+                        return CardAnswer(Answer(AnswerKind.OK, 200), card)
             return CardAnswer(Answer(AnswerKind.PROBLEM, 404, "card-unknown"))
 
         done = await self._call("card", work)
@@ -183,6 +215,10 @@ class TestNode:
     collect: Collect
     sweep: Sweep
     sequencer: journal.Sequencer
+    ring: Ring
+    keys: KeysInUse
+    registering: Registering
+    expiry: Expiry
     guests: list[TestNode] = field(default_factory=list)
     counted: list[tuple[str, str]] = field(default_factory=list)
 
@@ -203,9 +239,7 @@ class TestNode:
 
     async def round(self) -> None:
         """Deliver to all who are due, then collect once."""
-        async with self.db.reading() as tx:
-            due = await peers.due(tx, self.world.now())
-        for peer in due:
+        for peer in await self.deliver.due():
             while await self.deliver.peer(MemberId(peer)):
                 pass
         await self.collect.run(wait=0)
@@ -249,17 +283,19 @@ async def make_node(
     await migrate(db, world.now(), migrations("sqlite"))
     keys = member_keys(name)
     me = MemberId(name)
-    identity = Identity(me, name[:2].upper(), keys.signing, b"u" * 32)
+    ring = Ring([keys.signing], [keys.http])
+    in_use = KeysInUse(ring, lambda: network.seen_by(name).member(me), world.now)
+    identity = Identity(me, name[:2].upper(), in_use.signing, b"u" * 32)
     bells, schemas, rules = Bells(), bodies.schemas(), bodies.rules()
     guests = frozenset(g for g, m in network.view.members.items() if m.mailbox == base_of(name))
     hosting = Hosting(db, world, bells, guests | {me} if host is None else guests)
     await hosting.prepare()
     async with db.transaction() as tx:
         await journal.ensure_log(tx, world)
-    cards = Cards(db, world, bells, identity, PlainSealing())
+    cards = Cards(db, world, bells, identity, PlainSealing(), lambda: network.seen_by(name).member(me))
     await cards.load()
     await cards.tend()
-    registry = lambda: network.view  # noqa: E731
+    registry = lambda: network.seen_by(name)  # noqa: E731
     mailbox = FakeMailbox(network, me)
     counted: list[tuple[str, str]] = []
     drafting = Drafting(world, identity, schemas, rules, registry, lambda _: Claim("NL", "test", None))
@@ -295,6 +331,10 @@ async def make_node(
         Collect(source, receive.envelope),
         Sweep(db, world, bells, mailbox, registry),
         journal.Sequencer(db, world, bells),
+        ring,
+        in_use,
+        Registering(db, world, bells, me, schemas, registry, ring, cards),
+        Expiry(db, world, bells, in_use, registry, cards),
         counted=counted,
     )
     if host is None:

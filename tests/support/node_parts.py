@@ -28,6 +28,7 @@ from exchange.flow.gate import Gate
 from exchange.flow.operate import Operate
 from exchange.flow.reading import Reading
 from exchange.flow.reading_feed import ReadingFeed
+from exchange.flow.reading_keys import ReadingKeys
 from exchange.flow.reading_node import ReadingNode
 from exchange.flow.tokens import Tokens
 from exchange.observe import Metrics
@@ -36,6 +37,7 @@ from exchange.server.mailbox_api import MailboxApi, OwnKeys
 from exchange.server.member_api import MemberApi
 from exchange.server.member_health import HealthRoutes
 from exchange.server.member_inbox import InboxRoutes
+from exchange.server.member_keys import KeyRoutes
 from exchange.server.member_network import NetworkRoutes
 from exchange.server.member_referrals import ReferralRoutes
 from exchange.server.member_submissions import SubmissionRoutes
@@ -74,8 +76,7 @@ def member_api(node: TestNode, asked: Asked) -> MemberApi:
     db, world, bells, identity = node.db, node.world, node.bells, node.answer.identity
     view = lambda: node.network.view  # noqa: E731
     operate = Operate(db, world, bells, identity, partial(node.receive.envelope, released=True))
-    [http] = node.network.view.members[node.me].http
-    reading = ReadingNode(db, world, identity, http.key["kid"], view, ("https://registry.example",))
+    reading = ReadingNode(db, world, identity, view, ("https://registry.example",))
     drafting = node.submit.drafting
 
     async def refresh() -> None:
@@ -88,7 +89,13 @@ def member_api(node: TestNode, asked: Asked) -> MemberApi:
         ReferralRoutes(world, drafting.schemas, drafting.rules, Reading(db), node.submit, node.answer),
         SubmissionRoutes(Reading(db), node.submit),
         InboxRoutes(ReadingFeed(db, world, bells), reading, operate),
-        NetworkRoutes(reading, operate, drafting, lambda retire: node.cards.rotate(retire=retire), refresh),
+        NetworkRoutes(reading, operate, drafting, refresh),
+        KeyRoutes(
+            ReadingKeys(db, node.me, node.keys),
+            operate,
+            node.registering,
+            lambda retire: node.cards.rotate(retire=retire),
+        ),
         TokenRoutes(Tokens(db, world, bells)),
         HealthRoutes(lambda: asked.reasons, figures, served_description()),
     )
