@@ -86,6 +86,13 @@ class Node:
     async def delete(self, path: str) -> Answer:
         return await self._ask("DELETE", path)
 
+    async def fetch(self, path: str, **query: str | None) -> bytes:
+        """The bytes of an answer that is no JSON object."""
+        status, body = await self._sent("GET", path, query=query)
+        if status >= 400:
+            _read(status, body)
+        return body
+
     async def _ask(
         self,
         method: str,
@@ -95,10 +102,21 @@ class Node:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
     ) -> Answer:
+        return _read(*await self._sent(method, path, query=query, headers=headers, data=data))
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str | int | None] | Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> tuple[int, bytes]:
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         try:
             async with self.session.request(method, path, params=given, headers=headers, data=data) as answer:
-                return _read(answer.status, await answer.read())
+                return answer.status, await answer.read()
         except (aiohttp.ClientConnectorError, FileNotFoundError, ConnectionRefusedError) as error:
             raise _unreachable(error) from error
         except TimeoutError:

@@ -1,7 +1,7 @@
 """The command `hotline-exchange`: puts the groups together, and turns every error into a sentence and a code.
 
 Exit codes: 0 done; 1 the operation failed or was refused; 2 wrong usage or input; 3 the node is not there, or
-try later; 70 a fault of the program or its disk; 130 interrupted. No error of a user shows a traceback.
+try later; 4 the evidence is doubtful; 70 a fault of the program or its disk; 130 interrupted. No error of a user shows a traceback.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from exchange.cli import (
     answers,
     demo,
     doctor,
+    evidence,
     inbox,
     keys,
     node_state,
@@ -43,7 +44,8 @@ INTERRUPTED: Final = 130
 
 HELP: Final = """Exchange referrals between internet hotlines.
 
-Exit codes: 0 done, 1 failed or refused, 2 wrong usage or input, 3 node not reachable, 70 broken.
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage or input, 3 node not reachable, 4 evidence that is
+doubtful, 70 broken.
 """
 
 app = typer.Typer(
@@ -68,6 +70,7 @@ app.command("route")(peers.route)
 app.add_typer(trouble.dead_letters, name="dead-letters")
 app.add_typer(trouble.quarantine, name="quarantine")
 app.add_typer(keys.app, name="keys")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(registry.app, name="registry")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(node_state.journal, name="journal")

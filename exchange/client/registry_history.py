@@ -75,14 +75,11 @@ class History:
         self._files.mkdir(parents=True, exist_ok=True)
         write_whole(self._files / Digest.of(data), data)
 
-    def roots(self) -> tuple[bytes, ...]:
-        """Every root from the pinned one on, without a gap."""
-        found = {
-            int(path.name.partition(".")[0]): path
-            for path in self._past.glob("*.root.json")
-            if path.name.partition(".")[0].isdigit()
-        }
-        return tuple(found[version].read_bytes() for version in sorted(found))
+    def roots(self) -> dict[int, bytes]:
+        """Every root from the pinned one on by its version, rising and without a gap."""
+        names = {path.name.partition(".")[0]: path for path in self._past.glob("*.root.json")}
+        found = {int(version): path for version, path in names.items() if version.isdigit()}
+        return {version: found[version].read_bytes() for version in sorted(found)}
 
     def versions(self) -> list[tuple[int, Digest]]:
         """Version and digest of every list that is here, the oldest first."""

@@ -2,8 +2,8 @@
 
 Rules: what was is taken from our own history; a list that is not there is asked of the mirrors by version,
 and counts when it has the digest that was asked for and one of the roots that we know stands behind it. A
-file counts when it has the hash that its list names. What a mirror of ours gives out is exactly what was verified
-here, under the names of a TUF repository of consistent snapshots; any other name is not there.
+file counts when it has the hash that its list names. What a mirror of ours gives out is exactly what was
+verified here, under the names of a TUF repository of consistent snapshots; any other name is not there.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ _TARGET: Final = re.compile(r"targets/((?:members/|countries/)?)([0-9a-f]{64})\.
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The registry as it was: its list, those of its files that were asked for, and every root from the
-    pinned one to the newest that is known.
+    """The registry as it was: its list, those of its files that were asked for, and by version every root
+    from the pinned one to the newest that is known.
     """
 
     version: int
     digest: Digest
     targets: bytes
     files: Mapping[str, bytes]
-    roots: tuple[bytes, ...]
+    roots: Mapping[int, bytes]
 
 
 class Archive:
@@ -84,7 +84,7 @@ class Archive:
     ) -> Past | None:
         data = self._history.list(version, digest)
         if data is None:
-            name, roots = f"metadata/{version}.targets.json", self._history.roots()
+            name, roots = f"metadata/{version}.targets.json", tuple(self._history.roots().values())
 
             def good(found: bytes) -> bool:
                 return Digest.of(found) == digest and signed_under(roots, found).signed.version == version

@@ -90,6 +90,7 @@ class _Reading:
                 mirrors=self._take(
                     "registry.mirrors", forms.many(forms.base_url, least=1), (), required=True
                 ),
+                serve=self._take("registry.serve", forms.flag, False),
             ),
             mailbox=self._mailbox(member, development),
             member_api=MemberApi(
@@ -107,6 +108,8 @@ class _Reading:
         if len(os.fsencode(made.member_api.socket)) > LONGEST_SOCKET:
             told = f"must have at most {LONGEST_SOCKET} bytes with its directory; name a shorter path"
             self._wrong("member_api.socket", "config-value", told)
+        if made.registry.serve and made.mailbox.host != "own":
+            self._wrong("registry.serve", "config-unused", 'has no meaning when mailbox.host is "hosted"')
         for mirror in made.registry.mirrors:
             self._check_scheme("registry.mirrors", mirror, development)
         if self._problems:

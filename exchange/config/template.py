@@ -39,6 +39,7 @@ KEYS: Final = (
     Key(
         "registry.mirrors", "Where the registry can be fetched, any number.", ["https://registry.example/hx"]
     ),
+    Key("registry.serve", "Mirror the registry for others, at /registry/ of the mailbox listener.", False),
     Key("mailbox.host", '"own": this node has the mailbox. "hosted": another member has it.', "own"),
     Key("mailbox.listen", "Where the mailbox listens; usually behind a TLS proxy.", "127.0.0.1:8443"),
     Key("mailbox.url", "The address that other members use.", "https://mx.example"),

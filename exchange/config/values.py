@@ -25,10 +25,13 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """`bootstrap` is the root metadata that is trusted; `mirrors` are base URLs without a trailing slash."""
+    """`bootstrap` is the root metadata that is trusted; `mirrors` are base URLs without a trailing slash;
+    `serve`: this node is a mirror too, at `/registry/` of its mailbox listener.
+    """
 
     bootstrap: Path
     mirrors: tuple[str, ...]
+    serve: bool
 
 
 @dataclass(frozen=True, slots=True)

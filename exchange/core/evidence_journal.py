@@ -19,6 +19,7 @@ from exchange.core.evidence_report import Step, StepName, Verdict
 from exchange.core.evidence_statement import Journalled, Position
 from exchange.core.limits import DOCUMENT_BYTES
 from exchange.core.schema import Schemas
+from exchange.core.times import format_time
 from exchange.errors import Invalid, Refused
 
 LEAF_BYTES = 32
@@ -83,7 +84,10 @@ def anchor(schemas: Schemas, evidence: Evidence, members: Members, heads: dict[i
     except (Refused, Invalid) as error:
         return Step(StepName.ANCHOR, Verdict.BROKEN, error.message, _NAMES)
     verdict, standing = standing_of(found.signed, said.seen.anchored_at, said.member)
-    says = f"{peer} was told a head above the entry, and signed for the message that told it{standing}"
+    says = (
+        f"{peer} was told a head above the entry, and signed at {format_time(found.at)} for the message that "
+        f"told it: the entry is no younger{standing}"
+    )
     return Step(StepName.ANCHOR, verdict, says, () if verdict is Verdict.OK else _NAMES)
 
 

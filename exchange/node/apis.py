@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from exchange import resources
+from exchange.client.registry_past import Archive
+from exchange.flow.evidence import Evidence
 from exchange.flow.gate import Gate
+from exchange.flow.mirror import Mirror
 from exchange.flow.operate import Operate
 from exchange.flow.reading import Reading
 from exchange.flow.reading_feed import ReadingFeed
@@ -15,11 +18,13 @@ from exchange.flow.reading_keys import ReadingKeys
 from exchange.flow.reading_node import ReadingNode
 from exchange.flow.receive import Arrived
 from exchange.flow.tokens import Tokens
+from exchange.node import pieces
 from exchange.node.health import Health
 from exchange.node.parts import Parts
 from exchange.server.auth import TokenDoor, local_door
 from exchange.server.mailbox_api import MailboxApi, OwnKeys
 from exchange.server.member_api import MemberApi
+from exchange.server.member_evidence import EvidenceRoutes
 from exchange.server.member_health import HealthRoutes
 from exchange.server.member_inbox import InboxRoutes
 from exchange.server.member_keys import KeyRoutes
@@ -29,6 +34,7 @@ from exchange.server.member_submissions import SubmissionRoutes
 from exchange.server.member_tokens import TokenRoutes
 from exchange.server.middleware import application
 from exchange.server.openapi import bundled
+from exchange.server.registry_mirror import RegistryMirror
 
 
 def mailbox_app(parts: Parts, gate: Gate) -> web.Application:
@@ -42,6 +48,8 @@ def mailbox_app(parts: Parts, gate: Gate) -> web.Application:
     api = MailboxApi(gate, parts.hosting, parts.world, parts.watch.view, own, count)
     app = application("mailbox", parts.metrics, parts.world.now)
     app.add_routes(api.routes())
+    if parts.config.registry.serve:
+        app.add_routes(RegistryMirror(Mirror(_archive(parts))).routes())
     return app
 
 
@@ -73,6 +81,7 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
         KeyRoutes(of_keys, operate, parts.registering, rotate),
         TokenRoutes(tokens),
         HealthRoutes(health.reasons, health.metrics, _description()),
+        EvidenceRoutes(Evidence(db, world, parts.identity, _archive(parts))),
     )
     app = application("member", parts.metrics, world.now)
     app.add_routes(api.routes(local_door if local else TokenDoor(tokens)))
@@ -86,6 +95,13 @@ def _refresh(parts: Parts, tend: Callable[[], None]) -> Callable[[], Awaitable[o
             await parts.consequences.run()
 
     return refresh
+
+
+def _archive(parts: Parts) -> Archive:
+    """The registry's past, and what a mirror of it shows."""
+    config = parts.config
+    pinned = pieces.bootstrap(config.registry.bootstrap)
+    return Archive(config.data / "registry", pinned, config.registry.mirrors, parts.client)
 
 
 def _description() -> bytes:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from exchange.server.auth import Door, routes
 from exchange.server.calls import Endpoint
+from exchange.server.member_evidence import EvidenceRoutes
 from exchange.server.member_health import HealthRoutes
 from exchange.server.member_inbox import InboxRoutes
 from exchange.server.member_keys import KeyRoutes
@@ -33,6 +34,7 @@ class MemberApi:
     keys: KeyRoutes
     tokens: TokenRoutes
     health: HealthRoutes
+    evidence: EvidenceRoutes
 
     def endpoints(self) -> list[Endpoint]:
         """Every route: method, path, scope."""
@@ -44,6 +46,7 @@ class MemberApi:
             *self.keys.endpoints(),
             *self.tokens.endpoints(),
             *self.health.endpoints(),
+            *self.evidence.endpoints(),
         ]
 
     def routes(self, door: Door) -> Sequence[web.RouteDef]:

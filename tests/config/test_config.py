@@ -47,6 +47,7 @@ def test_the_least_configuration_has_sensible_defaults() -> None:
     )
     assert config.registry.bootstrap == BASE / "root.json"
     assert config.registry.mirrors == ("https://registry.example/hx",)
+    assert config.registry.serve is False
     assert (config.mailbox.authority, config.mailbox.url) == ("mx.example", "https://mx.example")
     assert config.mailbox.listen == Listen("127.0.0.1", 8443)
     assert config.member_api.socket == BASE / "state/member.sock"
@@ -102,7 +103,7 @@ def test_every_mistake_is_told_at_once() -> None:
         ("colour = 1", "colour: is no setting"),
         ("membr = 'x'", "membr: is no setting; did you mean member?"),
         ("listen = 'x'", "listen: is no setting; did you mean mailbox.listen?"),
-        ("registry = 'x'", "registry: is no setting; did you mean registry.mirrors?"),
+        ("registry = 'x'", "registry: is no setting; did you mean registry.serve?"),
         ("[mailbox.listen]", "mailbox.listen: must be a text in quotes"),
         ("[mailbox]\nurls = 1", "mailbox.urls: is no setting; did you mean mailbox.url?"),
     ],
@@ -170,6 +171,10 @@ def test_a_wrong_value_is_told_and_not_repeated(setting: str, value: object) -> 
         ({"mailbox__url": "http://mx.example", "development": True}, ("/mailbox/url", "config-insecure")),
         ({"registry__mirrors": ["http://registry.example"]}, ("/registry/mirrors", "config-insecure")),
         ({"mailbox__host": "hosted", "mailbox__url": None}, ("/mailbox/listen", "config-unused")),
+        (
+            {"mailbox__host": "hosted", "mailbox__url": None, "mailbox__listen": None, "registry__serve": True},
+            ("/registry/serve", "config-unused"),
+        ),
         ({"mailbox__host": "hosted", "mailbox__listen": None}, ("/mailbox/url", "config-unused")),
     ],
 )

@@ -165,6 +165,7 @@ async def walk(local: ServedMember, theirs: ServedMember, pair: Pair) -> list[tu
     for node in (local, theirs):
         await call("GET", "/v1/referrals", node=node, query="?limit=1")
         await call("GET", "/v1/referrals/{id}", node=node, id=one["referral"])
+        await call("GET", "/v1/evidence/{id}", node=node, id=one["referral"])
         await call("GET", "/v1/inbox", node=node)
     token = await call("POST", "/v1/tokens", {"name": "x", "scopes": ["read"]})
     await call("DELETE", "/v1/tokens/{id}", id=token["id"])

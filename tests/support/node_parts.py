@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from support.archive import LateArchive
 from support.network import TestNode
 
 from exchange import resources
@@ -24,6 +25,7 @@ from exchange.client.address_guard import AddressGuard
 from exchange.client.guarded import GuardedClient
 from exchange.core import key_card
 from exchange.core.registry_view import Jwk
+from exchange.flow.evidence import Evidence
 from exchange.flow.gate import Gate
 from exchange.flow.operate import Operate
 from exchange.flow.reading import Reading
@@ -35,6 +37,7 @@ from exchange.observe import Metrics
 from exchange.server.auth import Door, TokenDoor, local_door
 from exchange.server.mailbox_api import MailboxApi, OwnKeys
 from exchange.server.member_api import MemberApi
+from exchange.server.member_evidence import EvidenceRoutes
 from exchange.server.member_health import HealthRoutes
 from exchange.server.member_inbox import InboxRoutes
 from exchange.server.member_keys import KeyRoutes
@@ -98,6 +101,7 @@ def member_api(node: TestNode, asked: Asked) -> MemberApi:
         ),
         TokenRoutes(Tokens(db, world, bells)),
         HealthRoutes(lambda: asked.reasons, figures, served_description()),
+        EvidenceRoutes(Evidence(db, world, identity, LateArchive(node.network))),
     )
 
 
