@@ -186,6 +186,13 @@ CASES = [
         body={"country": "NL", "to": "nl-example"},
     ),
     Case(
+        "route --country DE",
+        "POST /v1/route",
+        {"country": "DE", "member": "de-one", "basis": "hotline", "rule": "hotline", "order": "id"},
+        ["hotline, by id: several members have this rank, and with a URL its site decides"],
+        body={"country": "DE"},
+    ),
+    Case(
         "dead-letters list",
         "GET /v1/dead-letters",
         {

@@ -162,6 +162,7 @@ async def test_what_has_no_destination_waits_until_somebody_decides(local: Serve
     ("body", "expected"),
     [
         ({"country": "NL"}, {"member": "nl-example", "rule": "hotline", "country_source": "given"}),
+        ({"country": "NL"}, {"order": "rank"}),
         ({"url": "http://192.0.2.17/x"}, {"member": "nl-example", "country": "NL", "country_source": "test"}),
         ({"url": "http://example.com/x"}, {"country": None, "rule": "none", "reason": "country-unknown"}),
         ({"country": "DE"}, {"rule": "none", "reason": "domestic"}),
