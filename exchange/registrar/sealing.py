@@ -106,13 +106,15 @@ def read_private(path: Path) -> bytes:
             told = f"{path}: a link; a key is read from the file itself"
             raise Invalid("key-link", told) from None
         raise Invalid("key-missing", f"{path}: cannot be read") from None
-    with os.fdopen(number, "rb") as file:
+    try:
         mode = os.fstat(number).st_mode
         if not stat.S_ISREG(mode):
             raise Invalid("key-missing", f"{path}: not a file")
         _check_private(path, mode)
         check_directory(path.parent)
-        data = file.read(FILE_BYTES + 1)
+        data = os.read(number, FILE_BYTES + 1)
+    finally:
+        os.close(number)
     if len(data) > FILE_BYTES:
         raise Invalid("key-damaged", f"{path.name}: longer than a sealed key")
     return data
