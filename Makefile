@@ -10,7 +10,7 @@ FLOOR_OF_CORE := 100
 FLOOR_OF_ALL := 90
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check check-long bench fmt lock clean
+.PHONY: help demo test check check-long bench fmt lock clean softhsm
 .DELETE_ON_ERROR:
 
 help: ## Show what can be made
@@ -20,10 +20,10 @@ help: ## Show what can be made
 demo: $(STAMP) ## Run a whole network of hotlines on this machine, in one terminal
 	$(BIN)/hotline-exchange demo
 
-test: $(STAMP) ## Run the tests, without the long ones
+test: $(STAMP) softhsm ## Run the tests, without the long ones
 	$(BIN)/python -m pytest -m "not long"
 
-check: $(STAMP) ## All that must hold before a merge: style, types, tests, coverage
+check: $(STAMP) softhsm ## All that must hold before a merge: style, types, tests, coverage
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -47,6 +47,13 @@ lock: $(STAMP) ## Pin the newest allowed dependencies again (asks the package in
 clean: ## Remove .venv and everything that was made
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# SoftHSM stands in for a hardware token. Where it cannot be installed, the tests that need it say so and are
+# skipped.
+softhsm:
+	@command -v softhsm2-util >/dev/null || [ "$$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null || \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y softhsm2; } \
+		>/dev/null 2>&1 || true
 
 # The stamp is written last, so that an interrupted installation is taken up again.
 $(STAMP): requirements-dev.lock pyproject.toml
