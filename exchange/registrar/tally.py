@@ -40,6 +40,7 @@ class _Asked:
     what: str
     part: Metadata[Any]
     root: Root
+    counts: bool = True
 
     @property
     def keys(self) -> dict[str, Key]:
@@ -61,7 +62,7 @@ def count(draft: Draft, chain: Sequence[Metadata[Root]]) -> tuple[Tally, ...]:
                 raise _stranger(keyid, chain)
             _verify(keys[0], signature, payload)
             good.add(keyid)
-        for one in asked:
+        for one in (one for one in asked if one.counts):
             names = {keyid: name_of(key) for keyid, key in one.keys.items()}
             needed = one.root.roles[part.signed.type].threshold
             signed = sorted(names[keyid] for keyid in names.keys() & good)
@@ -82,11 +83,15 @@ def _asked(draft: Draft, chain: Sequence[Metadata[Root]]) -> Iterator[_Asked]:
             yield _Asked("the list of files", draft.targets, chain[-1].signed)
         return
     new = draft.root.signed
-    for root in (metadata.signed for metadata in chain if metadata.signed.version == new.version - 1):
+    present = [metadata.signed for metadata in chain if metadata.signed.version == new.version - 1]
+    for root in present:
         yield _Asked("the present root", draft.root, root)
     yield _Asked("the new root", draft.root, new)
     if draft.targets is not None:
         yield _Asked("the list of files", draft.targets, new)
+        # Whoever goes signs the list too: so it stands under both roots while nodes learn of the new one.
+        for root in present:
+            yield _Asked("", draft.targets, root, counts=False)
 
 
 def _verify(key: Key, signature: Signature, payload: bytes) -> None:
