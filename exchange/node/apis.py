@@ -12,6 +12,7 @@ from exchange.flow.evidence import Evidence
 from exchange.flow.gate import Gate
 from exchange.flow.mirror import Mirror
 from exchange.flow.operate import Operate
+from exchange.flow.probe import Probe
 from exchange.flow.reading import Reading
 from exchange.flow.reading_feed import ReadingFeed
 from exchange.flow.reading_keys import ReadingKeys
@@ -31,6 +32,7 @@ from exchange.server.member_keys import KeyRoutes
 from exchange.server.member_network import NetworkRoutes
 from exchange.server.member_referrals import ReferralRoutes
 from exchange.server.member_submissions import SubmissionRoutes
+from exchange.server.member_tests import TestRoutes
 from exchange.server.member_tokens import TokenRoutes
 from exchange.server.middleware import application
 from exchange.server.openapi import bundled
@@ -73,11 +75,13 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
         tend()
 
     operate = Operate(db, world, bells, parts.identity, released)
+    probe = Probe(db, world, bells, parts.identity, parts.schemas, parts.rules, parts.watch.view)
     api = MemberApi(
         ReferralRoutes(world, parts.schemas, parts.rules, reading, parts.submit, parts.answer),
         SubmissionRoutes(reading, parts.submit),
         InboxRoutes(ReadingFeed(db, world, bells), of_node, operate),
         NetworkRoutes(of_node, operate, parts.drafting, _refresh(parts, tend)),
+        TestRoutes(probe),
         KeyRoutes(of_keys, operate, parts.registering, rotate),
         TokenRoutes(tokens),
         HealthRoutes(health.reasons, health.metrics, _description()),

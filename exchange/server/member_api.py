@@ -20,6 +20,7 @@ from exchange.server.member_keys import KeyRoutes
 from exchange.server.member_network import NetworkRoutes
 from exchange.server.member_referrals import ReferralRoutes
 from exchange.server.member_submissions import SubmissionRoutes
+from exchange.server.member_tests import TestRoutes
 from exchange.server.member_tokens import TokenRoutes
 
 
@@ -31,6 +32,7 @@ class MemberApi:
     submissions: SubmissionRoutes
     inbox: InboxRoutes
     network: NetworkRoutes
+    tests: TestRoutes
     keys: KeyRoutes
     tokens: TokenRoutes
     health: HealthRoutes
@@ -43,6 +45,7 @@ class MemberApi:
             *self.submissions.endpoints(),
             *self.inbox.endpoints(),
             *self.network.endpoints(),
+            *self.tests.endpoints(),
             *self.keys.endpoints(),
             *self.tokens.endpoints(),
             *self.health.endpoints(),

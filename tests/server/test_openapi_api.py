@@ -167,6 +167,15 @@ async def walk(local: ServedMember, theirs: ServedMember, pair: Pair) -> list[tu
         await call("GET", "/v1/referrals/{id}", node=node, id=one["referral"])
         await call("GET", "/v1/evidence/{id}", node=node, id=one["referral"])
         await call("GET", "/v1/inbox", node=node)
+    for peer in ("nl-example", "nl-example", "at-guest", "de-example", "xx-nobody", "nonsense"):
+        await call("POST", "/v1/peers/{id}/test", id=peer)
+    tests = [made.body["document"] for _, path, made in seen if path.endswith("test") and made.status < 300]
+    assert tests[0] == tests[1]
+    for document in (*tests, "unknown"):
+        await call("GET", "/v1/tests/{document}", document=document)
+    await settle(*pair)
+    for document in tests:
+        await call("GET", "/v1/tests/{document}", document=document)
     token = await call("POST", "/v1/tokens", {"name": "x", "scopes": ["read"]})
     await call("DELETE", "/v1/tokens/{id}", id=token["id"])
     await call("POST", "/v1/route", {"country": "NL"})

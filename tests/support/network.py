@@ -36,6 +36,7 @@ from exchange.flow.draft import Claim, Drafting
 from exchange.flow.expiry import Expiry
 from exchange.flow.hosting import Deposited, Hosting
 from exchange.flow.identity import Identity, KeysInUse
+from exchange.flow.probe import Probe
 from exchange.flow.receipts import Receipts
 from exchange.flow.receive import Receive
 from exchange.flow.refusals import Refusals
@@ -211,6 +212,7 @@ class TestNode:
     submit: Submit
     answer: Answering
     deliver: Deliver
+    probe: Probe
     receive: Receive
     collect: Collect
     sweep: Sweep
@@ -327,6 +329,7 @@ async def make_node(
         Submit(db, world, bells, drafting, lambda state, n: None),
         Answering(db, world, bells, identity, schemas, rules, registry),
         Deliver(db, world, bells, identity, registry, lambda _: True, mailbox, lambda result: None),
+        Probe(db, world, bells, identity, schemas, rules, registry),
         receive,
         Collect(source, receive.envelope),
         Sweep(db, world, bells, mailbox, registry),

@@ -44,6 +44,7 @@ from exchange.server.member_keys import KeyRoutes
 from exchange.server.member_network import NetworkRoutes
 from exchange.server.member_referrals import ReferralRoutes
 from exchange.server.member_submissions import SubmissionRoutes
+from exchange.server.member_tests import TestRoutes
 from exchange.server.member_tokens import TokenRoutes
 from exchange.server.middleware import application, runner
 from exchange.server.openapi import bundled
@@ -93,6 +94,7 @@ def member_api(node: TestNode, asked: Asked) -> MemberApi:
         SubmissionRoutes(Reading(db), node.submit),
         InboxRoutes(ReadingFeed(db, world, bells), reading, operate),
         NetworkRoutes(reading, operate, drafting, refresh),
+        TestRoutes(node.probe),
         KeyRoutes(
             ReadingKeys(db, node.me, node.keys),
             operate,
