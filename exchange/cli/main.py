@@ -1,7 +1,8 @@
 """The command `hotline-exchange`: puts the groups together, and turns every error into a sentence and a code.
 
 Exit codes: 0 done; 1 the operation failed or was refused; 2 wrong usage or input; 3 the node is not there, or
-try later; 4 the evidence is doubtful; 70 a fault of the program or its disk; 130 interrupted. No error of a user shows a traceback.
+try later; 4 the evidence is doubtful; 70 a fault of the program or its disk; 130 interrupted. No error of a
+user shows a traceback.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from exchange.cli import (
     serve,
     start,
     submissions,
+    testing,
     tokens,
     trouble,
 )
@@ -67,6 +69,7 @@ app.command("withdraw")(answers.withdraw)
 app.add_typer(submissions.app, name="submissions")
 app.command("peers")(peers.peers)
 app.command("route")(peers.route)
+app.command("test")(testing.exchange_test)
 app.add_typer(trouble.dead_letters, name="dead-letters")
 app.add_typer(trouble.quarantine, name="quarantine")
 app.add_typer(keys.app, name="keys")
