@@ -14,8 +14,10 @@ from exchange.cli import (
     registry_history,
     registry_keys,
     registry_lint,
+    registry_members,
     registry_pull,
     registry_renew,
+    registry_review,
 )
 from exchange.cli.connection import talk
 from exchange.cli.node_state import flat
@@ -27,6 +29,14 @@ app.command("create")(registry_found.create)
 app.command("import")(registry_countries.import_)
 app.command("country")(registry_countries.country)
 app.command("lint")(registry_lint.lint)
+app.command("review")(registry_review.review)
+app.command("reviews")(registry_review.reviews)
+app.command("activate")(registry_members.activate)
+app.command("suspend")(registry_members.suspend)
+app.command("leave")(registry_members.leave)
+app.command("revoke", context_settings=registry_members.DASHED)(registry_members.revoke)
+app.command("min-card")(registry_members.min_card)
+app.command("put")(registry_members.put)
 app.command("draft")(registry_drafts.draft_)
 app.command("sign")(registry_drafts.sign)
 app.command("status")(registry_drafts.status)

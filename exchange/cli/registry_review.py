@@ -62,9 +62,9 @@ def review(
     done = reviews_.review(
         open_workspace(directory),
         Schemas(schema_documents()),
-        _bytes(request, "REQUEST", limits.REGISTRATION_BYTES),
+        read_file(request, "REQUEST", limits.REGISTRATION_BYTES),
         int(time.time()),
-        proof=None if proof is None else _bytes(proof, "--proof", limits.CHALLENGE_BYTES),
+        proof=None if proof is None else read_file(proof, "--proof", limits.CHALLENGE_BYTES),
         call=call,
         development=development,
     )
@@ -157,7 +157,7 @@ def _written(done: Review) -> Path | None:
     return path
 
 
-def _bytes(path: Path, name: str, limit: int) -> bytes:
+def read_file(path: Path, name: str, limit: int) -> bytes:
     """The bytes of a file that somebody sent, not endless."""
     try:
         with path.open("rb") as file:

@@ -164,7 +164,8 @@ def _request_wrong(
     try:
         asked = check_request(registration, before, now).member
     except Refused as error:
-        yield "", error.code, error.message
+        what = ", ".join(_changed(before or {}, after)) or "status"
+        yield "", error.code, f"{what}: the registration at hand does not ask for this: {error.message}"
         return
     wanted: _Value = asked
     said: _Value = after

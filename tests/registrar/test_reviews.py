@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.desk import Applicant, Desk, applicant, entry, file_of, http
+from support.desk import Applicant, Desk, applicant, changed, enter, entry, file_of, http, joined, step
 from support.documents import schemas
 from support.keys import NOW, member_keys
 from support.messages import DE, FR, GB
@@ -23,31 +23,6 @@ from exchange.registrar.reviews import Review, open_reviews, review
 FIRST, SECOND = member_keys(DE), member_keys(DE, "2")
 STOLEN = {"at": NOW, "reason": "stolen"}
 LATER = NOW + 60
-
-
-def step(
-    desk: Desk, who: Applicant, *, proof: bytes | None = None, said: str | None = None, **options: Any
-) -> Review:
-    return review(desk.space, schemas(), who.request, desk.now, proof=proof, call=lambda _: said, **options)
-
-
-def enter(desk: Desk, who: Applicant, **options: Any) -> Review:
-    """A whole review."""
-    first = step(desk, who, said=who.fingerprint, **options)
-    if first.challenge is None:
-        return first
-    return step(desk, who, proof=who.prove(first.challenge), **options)
-
-
-def joined(desk: Desk, name: str, status: MemberStatus = MemberStatus.ACTIVE, **changes: Any) -> Applicant:
-    """A member that is published, and active."""
-    who = applicant(name, **changes)
-    assert enter(desk, who).entered
-    desk.publish()
-    if status is not MemberStatus.PENDING:
-        members.set_status(desk.space, schemas(), name, MemberStatus.ACTIVE, desk.now)
-        desk.publish()
-    return who
 
 
 @pytest.fixture
@@ -159,11 +134,6 @@ def test_open_reviews_are_listed_with_what_they_wait_for(desk: Desk) -> None:
 
 
 # A present member.
-
-
-def changed(who: Applicant, *signers: Any, **changes: Any) -> Applicant:
-    said = {**who.said, "status": "active", "min_card": LATER, **changes}
-    return Applicant(said, signers or who.signers)
 
 
 def test_a_present_member_changes_itself_without_a_challenge(desk: Desk) -> None:

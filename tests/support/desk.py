@@ -24,9 +24,11 @@ from exchange.core.keys import Signer
 from exchange.core.names import MemberId
 from exchange.core.registration_challenge import Proof, read_challenge, write_proof
 from exchange.core.registry_documents import member_to_json, network_to_json
+from exchange.core.registry_view import MemberStatus
 from exchange.registrar import draft, draft_check, drafting, members, published, publishing, roots, sources
 from exchange.registrar.admins import generate
 from exchange.registrar.files import write_whole
+from exchange.registrar.reviews import Review, review
 from exchange.registrar.workspace import Workspace
 
 
@@ -116,3 +118,33 @@ def file_of(name: str, **changes: Any) -> dict[str, Any]:
 
 def applicant(name: str, **changes: Any) -> Applicant:
     return Applicant(file_of(name, **changes), (member_keys(name),))
+
+
+def step(
+    desk: Desk, who: Applicant, *, proof: bytes | None = None, said: str | None = None, **options: Any
+) -> Review:
+    return review(desk.space, schemas(), who.request, desk.now, proof=proof, call=lambda _: said, **options)
+
+
+def enter(desk: Desk, who: Applicant, **options: Any) -> Review:
+    """A whole review."""
+    first = step(desk, who, said=who.fingerprint, **options)
+    if first.challenge is None:
+        return first
+    return step(desk, who, proof=who.prove(first.challenge), **options)
+
+
+def joined(desk: Desk, name: str, status: MemberStatus = MemberStatus.ACTIVE, **changes: Any) -> Applicant:
+    """A member that is published, and active."""
+    who = applicant(name, **changes)
+    assert enter(desk, who).entered
+    desk.publish()
+    if status is not MemberStatus.PENDING:
+        members.set_status(desk.space, schemas(), name, MemberStatus.ACTIVE, desk.now)
+        desk.publish()
+    return who
+
+
+def changed(who: Applicant, *signers: Any, **changes: Any) -> Applicant:
+    said = {**who.said, "status": "active", "min_card": NOW + 60, **changes}
+    return Applicant(said, signers or who.signers)
