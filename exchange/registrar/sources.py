@@ -1,9 +1,8 @@
 """The registry in reviewable form: one JSON file per member and country, and network.json.
 
-Rules: what is added has its schema's form, keys under their own thumbprints, and keeps every key that
-the member had before (evidence must verify in twenty years; a key is revoked, not removed). What the files
-say of each other is checked when all are read for publishing: nothing is published that a reading node
-would leave out. Files are written whole or not at all. This module knows no signatures.
+Rules: what is added has its schema's form. What the files say of each other is checked when all are read to
+be drafted: nothing is drafted that a reading node would leave out. Files are written whole or not at all. Who
+may change what is core/registry_changes'. This module knows no signatures.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from typing import Any
 
 from exchange.core import strict_json
 from exchange.core.registry_build import build_view
-from exchange.core.registry_documents import NETWORK, keys_of, member_from_json, read_target
+from exchange.core.registry_documents import NETWORK, read_target
 from exchange.core.schema import Schemas
 from exchange.errors import Invalid, Problem, Refused
-from exchange.registrar.files import write_whole
+from exchange.registrar import files
 
 
 def path_of(kind: str, value: Mapping[str, Any]) -> str:
@@ -41,10 +40,8 @@ def add(sources: Path, schemas: Schemas, kind: str, value: Mapping[str, Any]) ->
     """Check one file by itself and write it into `sources`; raises `Invalid` with all its problems."""
     name = path_of(kind, value)
     data = json.dumps(value, ensure_ascii=False, indent=2).encode() + b"\n"
-    checked = read_target(schemas, name, data)
-    if kind == "member":
-        _keep_keys(sources / name, schemas, checked)
-    write_whole(sources / name, data)
+    read_target(schemas, name, data)
+    files.write_whole(sources / name, data)
     return sources / name
 
 
@@ -72,16 +69,3 @@ def _files(sources: Path) -> Iterator[Path]:
         yield sources / NETWORK
     for folder in ("countries", "members"):
         yield from sorted((sources / folder).glob("*.json"))
-
-
-def _keep_keys(path: Path, schemas: Schemas, value: Mapping[str, Any]) -> None:
-    new = {key["kid"] for key in keys_of(member_from_json(value))}
-    if not path.exists():
-        return
-    before = member_from_json(read_target(schemas, f"members/{path.name}", path.read_bytes()))
-    if not {key["kid"] for key in keys_of(before)} <= new:
-        raise Invalid(
-            "key-removed",
-            f"{path.name}: keys: a key that the member had is missing",
-            hint="a key is revoked and stays in the file",
-        )
