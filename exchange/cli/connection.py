@@ -44,7 +44,7 @@ def config_path(given: Path | None) -> Path:
     raise Invalid(
         "config-file",
         "no configuration was found here or in /etc/hotline-exchange",
-        hint="name one with --config or HOTLINE_EXCHANGE_CONFIG, or make one: hotline-exchange init",
+        hint="name one with --config or HOTLINE_EXCHANGE_CONFIG, or make one: hotline-exchange join",
     )
 
 
@@ -52,7 +52,7 @@ def load_config(given: Path | None) -> Config:
     """The configuration; raises `Invalid` with every mistake in it."""
     path = config_path(given)
     if not path.exists():
-        raise Invalid("config-file", f"{path}: there is no such file", hint="make one: hotline-exchange init")
+        raise Invalid("config-file", f"{path}: there is no such file", hint="make one: hotline-exchange join")
     return configuration.load(path)
 
 

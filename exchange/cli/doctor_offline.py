@@ -48,7 +48,7 @@ def local_checks(config: Config) -> Iterator[Finding]:
 
 def _directory(config: Config) -> Iterator[Finding]:
     if not config.data.is_dir():
-        yield bad("data", f"{config.data} is not there", "hotline-exchange init makes it")
+        yield bad("data", f"{config.data} is not there", "hotline-exchange join makes it")
         return
     mode = config.data.stat().st_mode
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -73,7 +73,7 @@ def _keys(config: Config) -> Iterator[Finding]:
         )
     for file in files:
         if not file.exists():
-            yield bad("keys", f"{file} is not there", "hotline-exchange init, or restore it from a backup")
+            yield bad("keys", f"{file} is not there", "hotline-exchange join, or restore it from a backup")
         elif file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield bad("keys", f"others may read or write {file}", f"chmod 600 {file}")
         else:
@@ -139,7 +139,7 @@ def _sqlite() -> Finding:
 def database_checks(config: Config) -> list[Finding]:
     """A look into the database file; reads only."""
     if not config.database.exists():
-        return [bad("database", f"{config.database} is not there", "hotline-exchange init makes it")]
+        return [bad("database", f"{config.database} is not there", "hotline-exchange join makes it")]
     if config.database.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return [bad("database", f"others may read {config.database}", f"chmod 600 {config.database}")]
     try:

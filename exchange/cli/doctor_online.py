@@ -121,7 +121,7 @@ def _registry(config: Config, known: Known, now: int) -> list[Finding]:
             )
     member = known.view.member(config.member)
     if member is None:
-        hint = "send the registration request to an administrator; see hotline-exchange init"
+        hint = "send the registration request to an administrator; see hotline-exchange join"
         found.append(bad("membership", f"{config.member} is not in the registry", hint))
     elif member.status.value != "active":
         found.append(

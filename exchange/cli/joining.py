@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from typing import Any, Final
 from exchange import keystore
 from exchange.config import Config, parse, render
 from exchange.config.template import Setting
-from exchange.core import limits, registration, strict_json
+from exchange.core import registration, strict_json
 from exchange.core.countries import parse_country
 from exchange.core.jwk import fingerprint
 from exchange.core.names import MemberId
@@ -28,6 +28,7 @@ from exchange.errors import Invalid
 from exchange.flow.bell import Bells
 from exchange.flow.cards import Cards
 from exchange.flow.identity import Identity
+from exchange.flow.registering import key_record
 from exchange.flow.world import World
 from exchange.keystore import Keystore
 from exchange.resources import schema_documents
@@ -35,13 +36,6 @@ from exchange.store.lock import data_lock
 from exchange.store.migrate import migrate, migrations
 from exchange.store.sqlite import open_sqlite
 
-DAY: Final = 86400
-SIGNING_DAYS: Final = 730
-"""Days that a signing entry is valid: two years."""
-HTTP_DAYS: Final = 365
-"""Days that an http key is valid."""
-SKEW: Final = 60
-"""Seconds before now from which the keys are valid: an administrator's clock may be behind."""
 ACCEPTS: Final = ("referral/1", "outcome/1", "withdrawal/1", "receipt/1", "resync/1", "test/1")
 
 
@@ -57,6 +51,9 @@ class Plan:
     config: Path
     settings: Mapping[str, Setting]
     kind: str = "hotline"
+    languages: Sequence[str] = ()
+    office_hours: str | None = None
+    deputy: MemberId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +67,46 @@ class Joined:
 
 def check_plan(plan: Plan) -> Config:
     """The configuration that the plan makes; raises `Invalid` before anything is written."""
-    parse_country(plan.country, "country")
-    if plan.member[:2].upper() != plan.country:
-        told = "member: its first two letters are not the country's"
-        raise Invalid("member-country", told, hint=f"such as {plan.country.lower()}-{plan.member[3:]}")
+    check_country(plan.member, plan.country)
     config = parse(render(plan.settings), plan.config.resolve().parent)
-    for path in (plan.config, _request_path(plan)):
+    check_free(plan.config, config.data, plan.member)
+    check_entry(_member_file(plan, _NOBODY, 0))
+    return config
+
+
+def check_country(member: MemberId, country: str) -> None:
+    """Raises `Invalid` unless the member's id begins with its country."""
+    parse_country(country, "country")
+    if member[:2].upper() != country:
+        told = "member: its first two letters are not the country's"
+        raise Invalid("member-country", told, hint=f"such as {country.lower()}-{member[3:]}")
+
+
+def check_free(config: Path, data: Path, member: MemberId) -> None:
+    """Raises `Invalid` where something would be overwritten."""
+    for path in (config, _request_path(config, member)):
         if path.exists():
             raise Invalid("exists", f"{path}: is there already", hint="remove it, or name another --config")
-    if (config.data / keystore.KEYS).exists():
-        raise Invalid("keystore-exists", f"{config.data}: holds keys already", hint="name another --data")
-    problems = Schemas(schema_documents()).problems("member-1", _member_file(plan, _NOBODY, 0))
-    wrong = tuple(each for each in problems if not each.pointer.startswith("/keys"))
+    if (data / keystore.KEYS).exists():
+        raise Invalid("keystore-exists", f"{data}: holds keys already", hint="name another --data")
+
+
+def check_entry(fields: Mapping[str, Any]) -> None:
+    """Raises `Invalid` for what the registry would refuse of these fields of a member's file."""
+    problems = Schemas(schema_documents()).problems("member-1", dict(fields))
+    wrong = [each for each in problems if each.code != "missing" and not each.pointer.startswith("/keys")]
     if wrong:
         raise Invalid("member-file", "the registry would refuse this entry", problems=wrong)
-    return config
+
+
+def check_settings(settings: Mapping[str, Setting]) -> None:
+    """Raises `Invalid` for what is wrong with those settings that are there."""
+    try:
+        parse(render(settings), Path())
+    except Invalid as error:
+        wrong = [each for each in error.problems if each.code != "config-missing"]
+        if wrong:
+            raise Invalid(error.code, "the configuration would be refused", problems=wrong) from None
 
 
 async def join(plan: Plan, passphrase: str | None, now: int) -> Joined:
@@ -95,11 +117,12 @@ async def join(plan: Plan, passphrase: str | None, now: int) -> Joined:
         keys = await asyncio.to_thread(keystore.create, config.data, passphrase, config.identity.file)
         serial, card = await _first_card(config, plan, keys, now)
     entry = strict_json.dump(_member_file(plan, _public(keys, now), serial))
+    request_path = _request_path(plan.config, plan.member)
     request = registration.request(entry, card, [*keys.signing[0].halves, keys.http[0]])
     registration.check(request, now=now)
-    _write_new(_request_path(plan), request)
-    _write_new(plan.config, render(plan.settings).encode())
-    return Joined(plan.config, _request_path(plan), fingerprint(entry))
+    write_new(request_path, request)
+    write_new(plan.config, render(plan.settings).encode())
+    return Joined(plan.config, request_path, fingerprint(entry))
 
 
 async def _first_card(config: Config, plan: Plan, keys: Keystore, now: int) -> tuple[int, bytes]:
@@ -111,13 +134,13 @@ async def _first_card(config: Config, plan: Plan, keys: Keystore, now: int) -> t
         cards = Cards(database, world, Bells(), identity, keys)
         await cards.load()
         await cards.tend()
-        return cards.expires - limits.CARD_LIFE_SECONDS, cards.card
+        return cards.serial, cards.card
     finally:
         await database.close()
 
 
 def _member_file(plan: Plan, keys: Mapping[str, Any], serial: int) -> dict[str, Any]:
-    return {
+    file = {
         "v": 1,
         "id": str(plan.member),
         "kind": plan.kind,
@@ -131,34 +154,30 @@ def _member_file(plan: Plan, keys: Mapping[str, Any], serial: int) -> dict[str, 
         "keys": dict(keys),
         "accepts": list(ACCEPTS),
     }
+    optional = {
+        "languages": list(plan.languages),
+        "office_hours": plan.office_hours,
+        "deputy": plan.deputy and str(plan.deputy),
+    }
+    return file | {name: value for name, value in optional.items() if value}
 
 
 _NOBODY: Final[Mapping[str, Any]] = {"signing": [], "http": []}
 
 
 def _public(keys: Keystore, now: int) -> dict[str, Any]:
-    ed25519, ml_dsa_65 = keys.signing[0].entry
-    nbf = now - SKEW
-    return {
-        "signing": [
-            {
-                "ed25519": dict(ed25519),
-                "ml_dsa_65": dict(ml_dsa_65),
-                "nbf": nbf,
-                "exp": nbf + SIGNING_DAYS * DAY,
-            }
-        ],
-        "http": [{"key": dict(keys.http[0].jwk), "nbf": nbf, "exp": nbf + HTTP_DAYS * DAY}],
-    }
+    return {"signing": [key_record(keys.signing[0], now)], "http": [key_record(keys.http[0], now)]}
 
 
-def _request_path(plan: Plan) -> Path:
-    return plan.config.with_name(f"{plan.member}.registration.json")
+def _request_path(config: Path, member: MemberId) -> Path:
+    return config.with_name(f"{member}.registration.json")
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Write a file for others to read, which is not there yet unless it is to `replace` one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "wb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
+    with os.fdopen(os.open(path, flags, 0o644), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -17,18 +17,20 @@ import typer
 from exchange import __version__
 from exchange.cli import (
     answers,
+    change,
     demo,
     doctor,
     evidence,
     inbox,
+    join,
     keys,
     node_state,
     peers,
+    prove,
     referrals,
     registry,
     send,
     serve,
-    start,
     submissions,
     testing,
     tokens,
@@ -58,7 +60,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("init")(start.init)
+app.command("join")(join.join)
+app.command("prove")(prove.prove)
+app.command("change")(change.change)
 app.command("serve")(serve.serve)
 app.command("send")(send.send)
 app.command("inbox")(inbox.inbox)

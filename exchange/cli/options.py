@@ -32,6 +32,19 @@ Sender = Annotated[
     ),
 ]
 
+Languages = Annotated[
+    list[str] | None,
+    typer.Option("--language", help="A language that you read (ISO 639); repeat.", show_default=False),
+]
+OfficeHours = Annotated[
+    str | None,
+    typer.Option("--office-hours", help='Such as "Mo-Fr 09:00-17:00 +01:00".', show_default=False),
+]
+Deputy = Annotated[
+    str | None,
+    typer.Option("--deputy", metavar="ID", help="The member that stands in for you.", show_default=False),
+]
+
 
 def group(what: str) -> typer.Typer:
     """A group of commands under one name; alone it shows what it has."""

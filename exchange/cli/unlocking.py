@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.start import PASSPHRASE_CHARS
+from exchange.cli.join import PASSPHRASE_CHARS
 from exchange.errors import Invalid
 from exchange.registrar.sealing import Seal, Unlock
 

@@ -36,7 +36,7 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        hint = "hotline-exchange init writes one; --config names another"
+        hint = "hotline-exchange join writes one; --config names another"
         raise Invalid("config-file", "the configuration cannot be read", hint=hint) from error
     return parse(text, path.resolve().parent)
 

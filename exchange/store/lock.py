@@ -28,7 +28,7 @@ def data_lock(directory: Path) -> Iterator[None]:
         raise Invalid(
             "data-directory",
             f"{directory}: cannot be written ({error.strerror})",
-            hint="make it with init, or mend its owner and mode",
+            hint="make it with hotline-exchange join, or mend its owner and mode",
         ) from error
     try:
         try:

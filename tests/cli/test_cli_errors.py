@@ -57,7 +57,7 @@ def test_a_mistake_is_a_sentence_and_a_code(
 
 
 CONFIGS = [
-    ("none at all", None, "(config-file)", "hotline-exchange init"),
+    ("none at all", None, "(config-file)", "hotline-exchange join"),
     ("not TOML", "member =\n", "not TOML: look at line 1", ""),
     ("two mistakes", 'member = "uk"\nworld = 1\n', "world: is no setting", ""),
 ]

@@ -28,15 +28,15 @@ ANSWERS = {
 }
 
 
-def init(directory: Path, *more: str, **changes: str | None) -> tuple[str, ...]:
+def join(directory: Path, *more: str, **changes: str | None) -> tuple[str, ...]:
     """The command that makes a node in `directory`; None leaves an option out."""
     given = ANSWERS | {name.replace("_", "-"): value for name, value in changes.items()}
     options = [part for name, value in given.items() if value is not None for part in (f"--{name}", value)]
-    return ("init", *options, "--config", str(directory / "hotline-exchange.toml"), *more)
+    return ("join", *options, "--config", str(directory / "hotline-exchange.toml"), *more)
 
 
 def test_a_new_member_has_all_that_it_needs(tmp_path: Path) -> None:
-    ran = run(*init(tmp_path))
+    ran = run(*join(tmp_path))
     assert (ran.code, ran.err) == (0, "")
     assert f"hotline-exchange serve --config {tmp_path}/hotline-exchange.toml" in ran.out
     config = load(tmp_path / "hotline-exchange.toml")
@@ -54,7 +54,7 @@ def test_a_new_member_has_all_that_it_needs(tmp_path: Path) -> None:
 
 
 def test_a_member_without_a_port_names_its_host(tmp_path: Path) -> None:
-    ran = run(*init(tmp_path, "--json", mailbox="hosted", url="https://host.example/hx"))
+    ran = run(*join(tmp_path, "--json", mailbox="hosted", url="https://host.example/hx"))
     assert ran.code == 0
     assert set(ran.value) == {"member", "config", "request", "fingerprint"}
     written = tomllib.loads((tmp_path / "hotline-exchange.toml").read_text())
@@ -80,18 +80,18 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("changes", "words"), MISTAKES.values(), ids=MISTAKES.keys())
 def test_a_mistake_leaves_nothing_behind(changes: dict[str, str | None], words: str, tmp_path: Path) -> None:
-    ran = run(*init(tmp_path, **changes))
+    ran = run(*join(tmp_path, **changes))
     assert (ran.code, words in ran.err) == (2, True), ran.err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    assert run(*init(tmp_path)).code == 0
+    assert run(*join(tmp_path)).code == 0
     before = (tmp_path / "data/keys.age").read_bytes()
-    assert "(exists)" in run(*init(tmp_path)).err
+    assert "(exists)" in run(*join(tmp_path)).err
     (tmp_path / "hotline-exchange.toml").unlink()
     (tmp_path / "gb-example.registration.json").unlink()
-    ran = run(*init(tmp_path))
+    ran = run(*join(tmp_path))
     assert (ran.code, "(keystore-exists)" in ran.err) == (2, True)
     assert (tmp_path / "data/keys.age").read_bytes() == before
 
@@ -104,7 +104,7 @@ def findings(ran: str) -> dict[str, set[str]]:
 
 
 def test_the_doctor_finds_a_new_node_well_but_for_the_root_file(tmp_path: Path) -> None:
-    run(*init(tmp_path))
+    run(*join(tmp_path))
     config = str(tmp_path / "hotline-exchange.toml")
     ran = run("doctor", "--offline", "--json", "--config", config)
     states = findings(ran.out)
@@ -123,7 +123,7 @@ HARM = {
     "loose keys": (lambda place: (place / "data/keys.age").chmod(0o640), "keys", "chmod 600"),
     "loose directory": (lambda place: (place / "data").chmod(0o777), "data", "chmod 700"),
     "a lost keystore": (lambda place: (place / "data/keys.age").unlink(), "keys", "restore"),
-    "a lost database": (lambda place: (place / "data/exchange.db").unlink(), "database", "init"),
+    "a lost database": (lambda place: (place / "data/exchange.db").unlink(), "database", "join"),
     "a damaged database": (
         lambda place: (place / "data/exchange.db").write_bytes(os.urandom(8192)),
         "database",
@@ -143,7 +143,7 @@ HARM = {
 def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(
     harm: object, check: str, hint: str, tmp_path: Path
 ) -> None:
-    run(*init(tmp_path))
+    run(*join(tmp_path))
     (tmp_path / "root.json").write_text('{"signed": {"_type": "root", "version": 1}}')
     harm(tmp_path)  # type: ignore[operator]
     config = tmp_path / "hotline-exchange.toml"
