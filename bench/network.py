@@ -17,9 +17,10 @@ from bench.processes import Process
 from exchange import config as configuration
 from exchange import keystore
 from exchange.cli.connection import Node, connected
-from exchange.cli.demo_nodes import join_all, running
+from exchange.cli.demo_join import register
+from exchange.cli.demo_nodes import join_all, ready, running
 from exchange.cli.demo_plan import NetworkPlan, Person
-from exchange.cli.demo_registry import found_registry, mirror, publish_members
+from exchange.cli.demo_registry import found, mirror
 from exchange.cli.joining import Joined
 from exchange.config import Config
 from exchange.core import strict_json
@@ -63,10 +64,13 @@ class Running:
 async def network(place: Path) -> AsyncIterator[Network]:
     """Found the registry and set up the members; the registry is served until the end."""
     now = int(time.time())
-    root, people = found_registry(place / "registry", now)
-    async with mirror(place / "registry" / "repository") as url:
-        joined = await join_all(place, PLAN, root, url, now)
-        publish_members(place / "registry", PLAN, joined, people, now)
+    bureau = found(place / "registry", now)
+    async with mirror(bureau.space.repository) as url:
+        joined = await join_all(place, PLAN, bureau.space.pinned(), url, now)
+        await register(bureau, PLAN, joined)
+        for person in PLAN.everybody:
+            bureau.activate(person.id)
+        bureau.publish()
         yield Network(*[Member(one, configuration.load(one.config)) for one in joined])
 
 
@@ -76,6 +80,7 @@ async def serving(*members: Member) -> AsyncIterator[list[Running]]:
     async with AsyncExitStack() as stack:
         configs = await stack.enter_async_context(running([member.joined for member in members]))
         nodes = [await stack.enter_async_context(connected(config)) for config in configs]
+        await ready(nodes)
         processes = [Process.of(member.joined.config) for member in members]
         yield [Running(node, process) for node, process in zip(nodes, processes, strict=True)]
 

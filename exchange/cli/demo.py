@@ -13,20 +13,19 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from exchange.cli.connection import Node, connected
+from exchange.cli.connection import Node
 from exchange.cli.demo_feed import Feed, read_feed
-from exchange.cli.demo_nodes import CONFIG, join_all, running
+from exchange.cli.demo_join import join_network
+from exchange.cli.demo_nodes import CONFIG
 from exchange.cli.demo_people import alarms_of, answer_all, hand_in, hear, states_of
 from exchange.cli.demo_plan import NetworkPlan, make_plan
-from exchange.cli.demo_registry import found_registry, mirror, publish_members
 from exchange.cli.demo_screen import Screen
 from exchange.cli.demo_tally import Tally
 from exchange.cli.options import AsJson
@@ -88,7 +87,7 @@ async def _run(show: Show, feed: Feed, plan: NetworkPlan, place: Path, *, keep: 
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     tally = Tally(feed.read, feed.invalid)
-    async with _network(show, place, plan) as nodes:
+    async with join_network(show.line, place, plan) as nodes:
         ready = time.monotonic()
         with Screen(show, tally) as screen:
             await _exchange(nodes, plan, feed, tally, screen)
@@ -105,25 +104,6 @@ async def _told_to_stop() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-
-
-@asynccontextmanager
-async def _network(show: Show, place: Path, plan: NetworkPlan) -> AsyncIterator[Sequence[Node]]:
-    """Found the registry, set the members up, start their nodes; gives a connection to each."""
-    now = int(time.time())
-    root, people = found_registry(place / "registry", now)
-    async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(mirror(place / "registry" / "repository"))
-        joined = await join_all(place, plan, root, url, now)
-        version = publish_members(place / "registry", plan, joined, people, now)
-        show.line(f"Registry version {version}: 3 administrators, 2 signed; 4 members:")
-        for person in plan.everybody:
-            role = "sends" if person is plan.sender else "receives"
-            where = f", mailbox hosted by {person.host}, no port open" if person.host else ""
-            show.line(f"  {person.id} {role}{where}")
-        configs = await stack.enter_async_context(running(joined))
-        show.line("Four nodes run. Handing in.")
-        yield [await stack.enter_async_context(connected(config)) for config in configs]
 
 
 async def _exchange(

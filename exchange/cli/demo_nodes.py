@@ -1,7 +1,8 @@
-"""The demo's nodes: four members set up as `init` does it, each a `hotline-exchange serve` of its own.
+"""The demo's nodes: four members set up as `join` does it, each a `hotline-exchange serve` of its own.
 
 Rules: loopback only, on free ports; identity files, so that nobody is asked for a passphrase. Each node's
-output goes to a file beside its configuration. All are stopped at the end, whatever happens; a node that does
+output goes to a file beside its configuration. A node runs before it is registered; it is ready when it is
+active. All are stopped at the end, whatever happens; a node that does
 not start ends the demo with the last words of its log.
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange import config as configuration
-from exchange.cli.connection import connected
+from exchange.cli.connection import Answer, Node, connected
 from exchange.cli.demo_plan import NetworkPlan, Person
 from exchange.cli.joining import Joined, Plan, join
 from exchange.cli.node_state import readiness
@@ -93,18 +94,31 @@ def _plan(
 
 @asynccontextmanager
 async def running(joined: Sequence[Joined]) -> AsyncIterator[list[Config]]:
-    """Start the nodes and wait until all are ready; gives their configurations, in the same order."""
+    """Start the nodes and wait until all answer; gives their configurations, in the same order."""
     processes: list[asyncio.subprocess.Process] = []
     try:
-        configs = {one.config: configuration.load(one.config) for one in joined}
-        for host in ("own", "hosted"):  # a guest is ready only when its host is
-            files = [file for file, config in configs.items() if config.mailbox.host == host]
-            started = [await _start(file, processes) for file in files]
-            for file, process in zip(files, started, strict=True):
-                await _ready(configs[file], process, file.with_name(LOG))
-        yield list(configs.values())
+        configs = [configuration.load(one.config) for one in joined]
+        for one in joined:
+            await _start(one.config, processes)
+        for config, one, process in zip(configs, joined, processes, strict=True):
+            await _answers(config, process, one.config.with_name(LOG))
+        yield configs
     finally:
         await asyncio.shield(_stop(processes))
+
+
+async def ready(nodes: Sequence[Node]) -> None:
+    """Wait until every node is ready; raises `Broken` (`demo-node`) with the reasons of one that is not."""
+    for node in nodes:
+        said: Answer = {}
+        for _ in range(int(START_SECONDS / LOOK_SECONDS)):
+            said = await readiness(node)
+            if said["ready"]:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            reasons = "; ".join(str(reason.get("detail", reason)) for reason in said["reasons"])
+            raise Broken("demo-node", f"a node was not ready within {START_SECONDS:g} s", hint=reasons)
 
 
 async def _start(config: Path, started: list[asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
@@ -124,19 +138,18 @@ async def _start(config: Path, started: list[asyncio.subprocess.Process]) -> asy
     return process
 
 
-async def _ready(config: Config, process: asyncio.subprocess.Process, log: Path) -> None:
+async def _answers(config: Config, process: asyncio.subprocess.Process, log: Path) -> None:
     async with connected(config) as node:
         for _ in range(int(START_SECONDS / LOOK_SECONDS)):
             if process.returncode is not None:
                 told = f"the node of {config.member} ended with {process.returncode}"
                 raise Broken("demo-node", told, hint=_last_words(log))
             try:
-                if (await readiness(node))["ready"]:
-                    return
+                await readiness(node)
+                return
             except ExchangeError:
-                pass
-            await asyncio.sleep(LOOK_SECONDS)
-    told = f"the node of {config.member} was not ready within {START_SECONDS:g} s"
+                await asyncio.sleep(LOOK_SECONDS)
+    told = f"the node of {config.member} did not answer within {START_SECONDS:g} s"
     raise Broken("demo-node", told, hint=f"is this machine very busy? Its log: {log}")
 
 

@@ -50,7 +50,7 @@ def prove(
     asked = read_challenge(challenge.read_bytes())
     path = output or Path(f"{settings.member}.proof.json")
     check_unused(path, force)
-    write_new(path, asyncio.run(_answer(settings, asked)) + b"\n", replace=force)
+    write_new(path, asyncio.run(answer(settings, asked)) + b"\n", replace=force)
     if as_json:
         show.value({"member": settings.member, "kid": asked.kid, "proof": str(path)})
     else:
@@ -63,7 +63,8 @@ def check_unused(path: Path, force: bool) -> None:
         raise Invalid("exists", f"{path}: is there already", hint="--force replaces it, -o names another")
 
 
-async def _answer(config: Config, challenge: Challenge) -> bytes:
+async def answer(config: Config, challenge: Challenge) -> bytes:
+    """The proof, as a file for the administrator."""
     try:
         async with connected(config) as node:
             said = await node.post("/v1/registration/proof", write_challenge(challenge))

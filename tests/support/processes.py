@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,11 @@ from support.process import Process, free_ports, until
 
 from exchange import config as configuration
 from exchange.cli import demo_nodes
+from exchange.cli.demo_join import register
 from exchange.cli.demo_plan import make_plan
-from exchange.cli.demo_registry import found_registry, mirror, publish_members
+from exchange.cli.demo_registry import Bureau, found, mirror
 from exchange.core.times import format_time
 from exchange.errors import ExchangeError
-from exchange.registrar.admins import Admin
 
 SENDER, FIRST, HOST, GUEST = "de-demo", "gb-demo", "nl-demo", "fr-demo"
 """The members: one that sends, two with mailboxes of their own, one whose mailbox the second of them has."""
@@ -29,12 +29,12 @@ COUNTRIES: Final = {FIRST: "GB", HOST: "NL", GUEST: "FR"}
 
 @dataclass
 class Processes:
-    """A whole network. `publish` signs the registry anew, as at a time."""
+    """A whole network; the administrators sign as at the time of their registry."""
 
     place: Path
     nodes: Mapping[str, Process]
     mirror: str
-    publish: Callable[[int], int]
+    bureau: Bureau
 
     def __getitem__(self, member: str) -> Process:
         return self.nodes[member]
@@ -57,28 +57,23 @@ class Processes:
 
 
 @asynccontextmanager
-async def network(place: Path, *, registry_now: int | None = None) -> AsyncIterator[Processes]:
-    """Found a network of four members in `place`; no node is started, all are ended at the end.
-
-    `registry_now` is the time at which the registry was signed: its daily part expires 14 days later.
-    """
+async def network(place: Path) -> AsyncIterator[Processes]:
+    """Found a network of four active members in `place`; no node is started, all are ended at the end."""
     now = int(time.time())
     plan = make_plan(Counter({"GB": 4, "NL": 3, "FR": 2, "DE": 1}))
-    signed_at = now if registry_now is None else registry_now
-    root, people = found_registry(place / "registry", signed_at)
-    async with mirror(place / "registry" / "repository") as url:
+    bureau = found(place / "registry", now)
+    async with mirror(bureau.space.repository) as url:
         with mock.patch.object(demo_nodes, "free_ports", free_ports):
-            joined = await demo_nodes.join_all(place, plan, root, url, now)
-
-        def publish(at: int, people: Sequence[Admin] = people) -> int:
-            return publish_members(place / "registry", plan, joined, people, at)
-
-        publish(signed_at)
+            joined = await demo_nodes.join_all(place, plan, bureau.space.pinned(), url, now)
+        await register(bureau, plan, joined)
+        for person in plan.everybody:
+            bureau.activate(person.id)
+        bureau.publish()
         nodes = {
             str(person.id): Process(str(person.id), one.config, configuration.load(one.config))
             for person, one in zip(plan.everybody, joined, strict=True)
         }
-        net = Processes(place, nodes, url, publish)
+        net = Processes(place, nodes, url, bureau)
         try:
             yield net
         finally:
