@@ -1,11 +1,11 @@
 """Brings a workspace to what a mirror shows: for an administrator who was away, or anybody who wants a copy.
 
 Rules: everything is verified from the pinned root on, by the same code as in a node (client/registry_trust);
-what the workspace knows already is laid before TUF first, so an older registry is refused, and another
-content under the version we have is a split view and refused too. Older lists are brought along as far as the
-mirror has them, each under the signatures of a root of the chain: they are the history. Written in the order
-files, lists, snapshot, timestamp, so that dying anywhere leaves the old registry or the new one. A file of
-peers/ follows only where it still is what was published; what somebody works on stays, and is named.
+an older registry than that of the workspace is refused, and another content under the version we have is a
+split view and refused too. Older lists are brought along as far as the mirror has them, each under the
+signatures of a root of the chain: they are the history. A file of peers/ follows only where it still is what
+was published; what somebody works on stays, and is named. Roots and timestamp are written last: before them
+the old registry stands, and the next pull finds all that came and goes on.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from exchange.client import registry_chain
 from exchange.client.registry_fetch import Fetcher
 from exchange.client.registry_trust import Mirror, Seen, hashes_of
 from exchange.core import limits
-from exchange.errors import Refused
+from exchange.errors import ExchangeError, Invalid, Refused
 from exchange.registrar import published
 from exchange.registrar.files import write_whole
 from exchange.registrar.published import METADATA, TIMESTAMP_FILE, Published
@@ -57,8 +57,7 @@ def pull(space: Workspace, pinned: bytes, base: str, fetcher: Fetcher, now: int)
     Raises `Refused` (`registry-...`; `registry-rollback`, `registry-split`), `Unavailable` and `Invalid`
     (`registry-damaged`).
     """
-    before = published.load_from(space.repository, pinned)
-    contents_before = before.contents()
+    before, contents_before = _known(space.repository, pinned)
     with tempfile.TemporaryDirectory(prefix="hotline-exchange-") as name:
         place = Path(name)
         _lay_before(place / METADATA, before)
@@ -70,10 +69,18 @@ def pull(space: Workspace, pinned: bytes, base: str, fetcher: Fetcher, now: int)
             raise Refused("registry-malformed", "the list names a file that is none of the registry's")
         contents = mirror.files()
         chain = _chain(place / METADATA, pinned, seen.root_version)
-        _keep(space.repository, place / METADATA, seen, chain, contents)
+        timestamp, snapshot = (
+            (place / METADATA / name).read_bytes() for name in (TIMESTAMP_FILE, "snapshot.json")
+        )
+    if not space.root.exists():
+        write_whole(space.root, pinned)
+    _keep(space.repository, seen, timestamp, snapshot, contents)
     older, missing = _older(space.repository, seen.version, chain, base, fetcher)
-    _finish(space, pinned)
     written, left = _follow(space.peers, contents_before, contents)
+    for data in chain:
+        version = Metadata[Root].from_bytes(data).signed.version
+        write_whole(space.repository / METADATA / f"{version}.root.json", data)
+    write_whole(space.repository / METADATA / TIMESTAMP_FILE, timestamp)
     return Pulled(
         seen.root_version,
         seen.version,
@@ -86,30 +93,41 @@ def pull(space: Workspace, pinned: bytes, base: str, fetcher: Fetcher, now: int)
     )
 
 
+def _known(repository: Path, pinned: bytes) -> tuple[Published, dict[str, bytes]]:
+    """What the workspace has, and its published files."""
+    try:
+        before = published.load_from(repository, pinned)
+        return before, before.contents()
+    except ExchangeError as error:
+        hint = f"move {repository} away and pull again; it comes back from the mirror"
+        raise Invalid(error.code, error.message, hint=hint) from error
+
+
 def _lay_before(metadata: Path, before: Published) -> None:
-    """What the workspace knows, where TUF's client looks for what it knows."""
-    source = before.repository / METADATA
+    """The roots that we know, where TUF's client looks for those it knows. Nothing else: of two timestamps
+    with one version it would take ours unseen, and a split view would go unnoticed.
+    """
     for root in before.chain[1:]:
         name = f"{root.signed.version}.root.json"
-        write_whole(metadata / "root_history" / name, (source / name).read_bytes())
-    if before.timestamp is None or before.snapshot is None:
-        return
-    write_whole(metadata / TIMESTAMP_FILE, (source / TIMESTAMP_FILE).read_bytes())
-    snapshot = source / f"{before.snapshot.signed.version}.snapshot.json"
-    write_whole(metadata / "snapshot.json", snapshot.read_bytes())
-    write_whole(metadata / "targets.json", before.targets_data)
+        write_whole(metadata / "root_history" / name, (before.repository / METADATA / name).read_bytes())
 
 
 def _check_not_back(mirror: Mirror, seen: Seen, before: Published) -> None:
-    """A list may go back, or be another one, only if the newest root no longer stands behind ours."""
-    if before.targets is None or not mirror.vouches_for(before.targets_data):
+    """Time does not go back; a list may, or be another one, only if the newest root no longer stands behind
+    ours.
+    """
+    if before.timestamp is None:
         return
-    if seen.version < before.version:
+    known = (before.root.version, before.timestamp.signed.version)
+    ours = mirror.vouches_for(before.targets_data)
+    if seen.age < known or (seen.version < before.version and ours):
         raise Refused(
             "registry-rollback",
             "the mirror shows an older registry than this workspace",
             hint="what was published here may not have been copied to the mirror yet",
         )
+    if not ours:
+        return
     if seen.version == before.version and seen.targets != before.targets_data:
         raise Refused(
             "registry-split",
@@ -129,19 +147,14 @@ def _chain(metadata: Path, pinned: bytes, newest: int) -> list[bytes]:
 
 
 def _keep(
-    repository: Path, verified: Path, seen: Seen, chain: Sequence[bytes], contents: Mapping[str, bytes]
+    repository: Path, seen: Seen, timestamp: bytes, snapshot: bytes, contents: Mapping[str, bytes]
 ) -> None:
-    metadata = repository / METADATA
-    for data in chain:
-        write_whole(metadata / f"{Metadata[Root].from_bytes(data).signed.version}.root.json", data)
-    listed = Metadata[Targets].from_bytes(seen.targets).signed.targets
-    for path, info in listed.items():
+    """Files, list and snapshot: under their own hashes and versions, so nothing of the old is touched."""
+    for path, info in Metadata[Targets].from_bytes(seen.targets).signed.targets.items():
         write_whole(published.place(repository, path, info), contents[path])
-    write_whole(metadata / f"{seen.version}.targets.json", seen.targets)
-    timestamp = (verified / TIMESTAMP_FILE).read_bytes()
+    write_whole(repository / METADATA / f"{seen.version}.targets.json", seen.targets)
     number = Metadata[Timestamp].from_bytes(timestamp).signed.snapshot_meta.version
-    write_whole(metadata / f"{number}.snapshot.json", (verified / "snapshot.json").read_bytes())
-    write_whole(metadata / TIMESTAMP_FILE, timestamp)
+    write_whole(repository / METADATA / f"{number}.snapshot.json", snapshot)
 
 
 def _older(
@@ -230,9 +243,3 @@ def _follow(
 def _present(peers: Path) -> Iterator[str]:
     for path in peers.rglob("*.json"):
         yield path.relative_to(peers).as_posix()
-
-
-def _finish(space: Workspace, pinned: bytes) -> None:
-    """The pinned root, in a workspace that is new."""
-    if not space.root.exists():
-        write_whole(space.root, pinned)
