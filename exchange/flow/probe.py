@@ -123,7 +123,12 @@ class Probe:
             "document": row["document_id"],
             "peer": row["recipient"],
             "state": row["state"],
-            "steps": [_registered(member, view, seen), _carded(row), _deposited(row), _receipted(row)],
+            "steps": [
+                _registered(member, view, row["created_at"] if seen is None else seen),
+                _carded(row),
+                _deposited(row),
+                _receipted(row),
+            ],
         }
         return said | _failed(row)
 
@@ -159,7 +164,8 @@ def _step(name: str, at: float | None, detail: str | None) -> JsonValue:
     return {"step": name, "at": moment(at), "detail": detail}
 
 
-def _registered(member: Member | None, view: RegistryView, seen: float | None) -> JsonValue:
+def _registered(member: Member | None, view: RegistryView, seen: float) -> JsonValue:
+    """`seen` is when we first went by this registry, or when the test began."""
     if member is None:
         return _step("registry", None, None)
     return _step("registry", seen, f"{member.status.value} in version {view.version}")

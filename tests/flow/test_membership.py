@@ -1,4 +1,4 @@
-"""What a member's status means to everybody: pending, suspended, active again, left; its keys and cards too."""
+"""What a member's status means to everybody: pending, suspended, active again, left; its keys and cards."""
 
 from __future__ import annotations
 
