@@ -8,6 +8,7 @@ for anyone.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import typer
 
@@ -84,7 +85,7 @@ def sign(
         tell(show, checked)
     _agree(yes, as_json)
     signed = draft.sign(one, admins.load(keys, Part.OFFLINE, unlock(identity), offline))
-    again = look(space, signed)
+    again = replace(checked, draft=signed, tallies=tally.count(signed, checked.published.chain))
     files.write_whole(names[0], signed.to_bytes())
     if as_json:
         show.value({"draft": str(names[0]), **facts(again)})

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from exchange.cli.show import Show
+from exchange.core import limits
 from exchange.core.schema import Schemas
 from exchange.errors import Invalid
 from exchange.registrar import draft, draft_check, files, published
@@ -51,7 +52,8 @@ def given(paths: Sequence[Path]) -> tuple[Workspace, list[Path], Draft]:
     copies = []
     for name in names:
         try:
-            copies.append(draft.read(name.read_bytes()))
+            with name.open("rb") as file:
+                copies.append(draft.read(file.read(limits.DRAFT_BYTES + 1)))
         except FileNotFoundError:
             raise Invalid("draft-missing", f"{name}: is not there") from None
     return open_workspace(places[0]), names, draft.merge(copies)

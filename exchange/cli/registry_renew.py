@@ -47,6 +47,10 @@ def renew(
         str | None,
         typer.Option(help="Where the registry is served: refuse if it is newer there.", show_default=False),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Network (CIDR) of a mirror that is not public; repeat.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Sign snapshot and timestamp anew, for 14 days, and show what else expires."""
@@ -54,7 +58,7 @@ def renew(
     space = open_workspace(directory)
     before = published.load(space)
     if mirror is not None:
-        _not_behind(before, asyncio.run(_seen(mirror, space.pinned())))
+        _not_behind(before, asyncio.run(_seen(mirror, allow or [], space.pinned())))
     publishing.renew(before, lambda: admins.load(keys, Part.DAILY, unlock(identity)), now())
     after = published.load(space)
     found = lives(space, after, now())
@@ -86,14 +90,14 @@ def _not_behind(here: Published, there: Seen) -> None:
             "registry-behind",
             f"the mirror shows timestamp {there.timestamp_version} under root {there.root_version}, DIR has "
             f"{timestamp} under {here.root.version}: pull first",
-            hint="copy repository/, peers/ and root.json from whoever published last, and renew then",
+            hint="hotline-exchange registry pull DIR --mirror URL",
         )
 
 
-async def _seen(mirror: str, pinned: bytes) -> Seen:
+async def _seen(mirror: str, allow: list[str], pinned: bytes) -> Seen:
     """What a mirror shows, verified, whether it has expired or not."""
     plain = mirror.startswith("http://")
-    async with GuardedClient(AddressGuard.of([], development=plain), development=plain) as client:
+    async with GuardedClient(AddressGuard.of(allow, development=plain), development=plain) as client:
         loop = asyncio.get_running_loop()
         fetcher = GuardedFetcher(client, loop) if is_url(mirror) else DirectoryFetcher(Path(mirror))
         base = f"{mirror.rstrip('/')}/" if is_url(mirror) else ""

@@ -34,12 +34,15 @@ SPARE_DAYS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`contents` are all files of the registry to come, {} for a root. `done`: it is published already."""
+    """`before` are all published files and `contents` those of the registry to come, both {} for a root.
+    `done`: it is published already.
+    """
 
     draft: Draft
     published: Published
     tallies: tuple[Tally, ...]
     changes: tuple[str, ...]
+    before: Mapping[str, bytes]
     contents: Mapping[str, bytes]
     done: bool
 
@@ -64,7 +67,8 @@ def check(draft: Draft, published: Published, schemas: Schemas, now: int) -> Che
     done = _is(published.targets, draft.parts[0])
     tallies = tally.count(draft, published.chain)
     if done:
-        return Checked(draft, published, tallies, (), {}, done=True)
+        present = published.contents()
+        return Checked(draft, published, tallies, (), present, present, done=True)
     _follows(draft.version, published.version, "the registry")
     _lives(targets, TARGETS_DAYS, now)
     before = published.contents()
@@ -75,7 +79,7 @@ def check(draft: Draft, published: Published, schemas: Schemas, now: int) -> Che
     check_changes(schemas, before, after, draft.registrations, now)
     sentences = tuple(change.sentence for change in differences(schemas, before, after))
     renewal = (f"no file changes: the list is renewed until {targets.expires:%Y-%m-%d}",)
-    return Checked(draft, published, tallies, sentences or renewal, after, done=False)
+    return Checked(draft, published, tallies, sentences or renewal, before, after, done=False)
 
 
 def _check_root(draft: Draft, published: Published, now: int) -> Checked:
@@ -103,7 +107,7 @@ def _check_root(draft: Draft, published: Published, now: int) -> Checked:
         )
     before = published.chain[-1].signed if published.chain and not done else None
     sentences = () if done else tuple(root_changes(before, root, relisted=draft.targets is not None))
-    return Checked(draft, published, tallies, sentences, {}, done)
+    return Checked(draft, published, tallies, sentences, {}, {}, done)
 
 
 def _follows(version: int, current: int, what: str) -> None:
@@ -111,8 +115,8 @@ def _follows(version: int, current: int, what: str) -> None:
         raise Refused(
             "draft-version",
             f"the draft was made from version {version - 1}, {what} is at {current}: draft again",
-            hint="if the draft is the newer one, this directory is behind: copy what the others have "
-            "published",
+            hint="hotline-exchange registry draft DIR; if the draft is the newer one, DIR is behind: "
+            "hotline-exchange registry pull DIR --mirror URL",
         )
 
 

@@ -155,4 +155,4 @@ def _damaged(name: str) -> ExchangeError:
     return Invalid("registry-damaged", f"{name}: not as it was published", hint=_MEND)
 
 
-_MEND: Final = "copy repository/ again from another administrator or from a mirror"
+_MEND: Final = "bring the repository again: hotline-exchange registry pull DIR --mirror URL"

@@ -30,6 +30,10 @@ DAILY_DAYS: Final = 14
 _Role = TypeVar("_Role", Snapshot, Timestamp)
 Write = tuple[Path, bytes | None]
 """A file and what it is to hold; None removes it."""
+FAR: Final = 1_000_000
+"""Versions of the daily parts that honest administrators never reach, at one a day in 2,700 years: whoever
+counts beyond has a stolen key, and a root without that key lets readers begin anew.
+"""
 Unlocked = Callable[[], Signer]
 """Gives the daily key; asked only if it is needed, because it may ask for a passphrase."""
 
@@ -81,7 +85,8 @@ def lay_out(
         (place(published.repository, path, listed.signed.targets[path]), data)
         for path, data in contents.items()
     ]
-    *earlier, timestamp = _relist(published, listed, _holding(published.root, daily), now)
+    root = published.root
+    *earlier, timestamp = _relist(published, root, listed, _holding(root, daily), now)
     _write([*new, *earlier, *before_the_last, timestamp])
 
 
@@ -98,7 +103,8 @@ def renew(published: Published, daily: Unlocked, now: int) -> None:
             hint="publish the draft of that root again",
         )
     signer = _holding(published.root, daily())
-    _write(_dailies(published, published.targets.signed.version, published.targets_data, signer, now))
+    data = published.targets_data
+    _write(_dailies(published, published.root, published.targets.signed.version, data, signer, now))
 
 
 def _publish_root(
@@ -117,9 +123,9 @@ def _publish_root(
     if listed is not None and not (same and all(stands(new, part) for part in published.parts)):
         signer = _holding(new, daily())
         more = (
-            _dailies(published, published.version, published.targets_data, signer, now)
+            _dailies(published, new, published.version, published.targets_data, signer, now)
             if same
-            else _relist(published, listed, signer, now)
+            else _relist(published, new, listed, signer, now)
         )
         last = not checked.done and _goes_last(published.root, new, listed, signer)
         writes = [*more, *own] if last else [*own, *more]
@@ -155,24 +161,28 @@ def _holding(root: Root, signer: Signer) -> Signer:
     return signer
 
 
-def _relist(published: Published, listed: Metadata[Targets], signer: Signer, now: int) -> list[Write]:
+def _relist(
+    published: Published, root: Root, listed: Metadata[Targets], signer: Signer, now: int
+) -> list[Write]:
     """A new list of files, and the daily parts that refer to it."""
     version, data = listed.signed.version, listed.to_bytes()
     path = published.repository / METADATA / f"{version}.{TARGETS_FILE}"
-    return [(path, data), *_dailies(published, version, data, signer, now)]
+    return [(path, data), *_dailies(published, root, version, data, signer, now)]
 
 
-def _dailies(published: Published, version: int, data: bytes, signer: Signer, now: int) -> list[Write]:
-    """Snapshot and timestamp of the next versions, over the list in `data`."""
+def _dailies(
+    published: Published, root: Root, version: int, data: bytes, signer: Signer, now: int
+) -> list[Write]:
+    """Snapshot and timestamp of the next versions under `root`, over the list in `data`."""
     folder = published.repository / METADATA
     snapshot = Snapshot(
-        version=1 if published.snapshot is None else published.snapshot.signed.version + 1,
+        version=_after(published.snapshot, root),
         expires=expiry(now, DAILY_DAYS),
         meta={TARGETS_FILE: MetaFile.from_data(version, data, ["sha256"])},
     )
     snapshot_data = _signed(snapshot, signer)
     timestamp = Timestamp(
-        version=1 if published.timestamp is None else published.timestamp.signed.version + 1,
+        version=_after(published.timestamp, root),
         expires=expiry(now, DAILY_DAYS),
         snapshot_meta=MetaFile.from_data(snapshot.version, snapshot_data, ["sha256"]),
     )
@@ -180,6 +190,13 @@ def _dailies(published: Published, version: int, data: bytes, signer: Signer, no
         (folder / f"{snapshot.version}.snapshot.json", snapshot_data),
         (folder / TIMESTAMP_FILE, _signed(timestamp, signer)),
     ]
+
+
+def _after(part: Metadata[_Role] | None, root: Root) -> int:
+    """The version that follows; 1 where a stolen key has counted far, and `root` no longer names it."""
+    if part is None or (part.signed.version > FAR and not stands(root, part)):
+        return 1
+    return int(part.signed.version) + 1
 
 
 def _signed(signed: _Role, signer: Signer) -> bytes:
@@ -190,8 +207,7 @@ def _signed(signed: _Role, signer: Signer) -> bytes:
 
 def _peers(space: Workspace, checked: Checked) -> tuple[list[Write], tuple[str, ...]]:
     """What makes DIR/peers what is published, and the local changes that this leaves alone."""
-    before, local = checked.published.contents(), sources.read_files(space.peers)
-    after = before if checked.done else checked.contents
+    before, after, local = checked.before, checked.contents, sources.read_files(space.peers)
     writes: list[Write] = []
     kept: list[str] = []
     lost: list[str] = []

@@ -80,7 +80,8 @@ def renewed(root: Root, now: int) -> Root:
 
 
 def people(root: Root) -> list[AdminPublic]:
-    """The administrators that `root` names, in the order of their names; `root` has passed `check_form`."""
+    """The administrators that `root` names, in the order of their names; raises as `check_form`."""
+    check_form(root)
     found: dict[str, dict[Part, Key]] = {}
     for key in root.keys.values():
         found.setdefault(name_of(key), {})[Part(key.unrecognized_fields[PART_FIELD])] = key

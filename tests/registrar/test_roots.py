@@ -13,11 +13,12 @@ from securesystemslib.signer import CryptoSigner
 from support.ceremony import DE, FIVE, Ceremony
 from support.keys import NOW
 from support.registry import schemas
-from tuf.api.metadata import Key, Metadata, Root
+from tuf.api.metadata import Key, Metadata, MetaFile, Root, Timestamp
 
 from exchange.client.registry import Known, Registry
 from exchange.core.expiry import Stage
 from exchange.core.registry_root import RootKey, key_id
+from exchange.core.strict_json import INTEGER_MAX
 from exchange.errors import ExchangeError, Invalid, Refused
 from exchange.registrar import draft, roots
 from exchange.registrar.admins import AdminPublic, Part, generate
@@ -479,3 +480,28 @@ def test_who_goes_may_sign_their_own_going_and_the_list(net: Ceremony) -> None:
     assert refused(lambda: net.publish(made, by="ben")) == "signers"
     net.publish(net.signed(made, "dora"), by="ben")
     assert net.load().sound
+
+
+def test_a_fast_forward_by_a_stolen_daily_key_ends_with_its_root(net: Ceremony) -> None:
+    """The thief's timestamp was copied from a mirror: only a root without the key can count from 1 again."""
+    thief, folder = net.admins["emil"].signer(Part.DAILY), net.space.repository / "metadata"
+    snapshot = b""
+    for name in ("1.snapshot.json", "timestamp.json"):
+        part: Metadata[Timestamp] = Metadata.from_file(str(folder / name))
+        part.signed.version = INTEGER_MAX - 1
+        if name == "timestamp.json":
+            part.signed.snapshot_meta = MetaFile.from_data(INTEGER_MAX - 1, snapshot, ["sha256"])
+        made = thief.sign(part.signed_bytes)
+        snapshot = Metadata(part.signed, {made.keyid: made}).to_bytes()
+        (folder / name.replace("1.", f"{INTEGER_MAX - 1}.")).write_bytes(snapshot)
+    net.renew("anna")
+    state = net.load()
+    assert state.timestamp is not None
+    assert state.timestamp.signed.version == INTEGER_MAX
+    net.renew("emil")
+    assert refused(lambda: read(net)) == "registry-malformed"
+    net.publish(net.signed(net.root_draft(roots.without(net.root(), "emil", NOW)), "anna", "ben", "carla"))
+    state = net.load()
+    assert state.timestamp is not None
+    assert state.timestamp.signed.version == 1
+    assert read(net).view.members.keys() == {DE}
