@@ -2,7 +2,7 @@
 
 Rules: it needs the bytes of the file and, if the reader has one, the root that they pinned; no node, no
 network, no keys, no clock. A step that all further ones stand on (the file, the roots, the lists, the
-members) ends the examination when it is broken; the others are all told.
+members, the statement) ends the examination when it is broken; the others are all told.
 """
 
 from __future__ import annotations
@@ -77,8 +77,10 @@ def _documents(
     steps: list[Step],
 ) -> None:
     """Steps 6 to 11."""
-    receipt, receipted = evidence_checks.receipt(schemas, evidence, newest)
     steps.append(evidence_checks.statement(evidence, newest))
+    if steps[-1].verdict is Verdict.BROKEN:
+        return
+    receipt, receipted = evidence_checks.receipt(schemas, evidence, newest)
     steps.append(evidence_checks.signature(evidence, newest, in_force, receipted))
     steps.append(evidence_checks.document(evidence))
     steps.append(receipt)

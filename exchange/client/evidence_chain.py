@@ -58,7 +58,7 @@ def roots(parts: Mapping[str, bytes], pinned: bytes | None) -> Chain:
     try:
         newest = verify_roots(chain).signed
     except Refused as error:
-        return Chain(Step(StepName.ROOTS, Verdict.BROKEN, error.message, tuple(names)))
+        return Chain(Step(StepName.ROOTS, Verdict.BROKEN, error.message, tuple(names) or ("root",)))
     first = newest.version - len(chain) + 1
     says = (
         f"root {newest.version} of the registry follows from root {first}, each signed as the one before asks"
@@ -109,12 +109,12 @@ def in_force(evidence: Evidence, chain: Chain, mark: RegistryMark | None) -> Lis
         says = (
             f"the sender went by another version {mark.version} than the one here: two registries were shown"
         )
-        return Listing(Step(StepName.IN_FORCE, Verdict.DOUBTFUL, says, (name,)), {})
+        return Listing(Step(StepName.IN_FORCE, Verdict.DOUBTFUL, says, (name,)), files)
     says = (
         f"version {mark.version}, by which the sender went, is not in the file; version {signed.version}, a "
         "later one that is signed by enough administrators, stands for it: keys never leave the registry"
     )
-    return Listing(Step(StepName.IN_FORCE, Verdict.OK, says), {})
+    return Listing(Step(StepName.IN_FORCE, Verdict.OK, says), files)
 
 
 def newest(evidence: Evidence, chain: Sequence[bytes]) -> Listing:

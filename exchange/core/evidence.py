@@ -75,8 +75,8 @@ def open_file(schemas: Schemas, data: bytes) -> Opened:
     parts, faults = _parts(statement, lines)
     if cut and not faults:
         faults = [Fault(names[-1], "its line does not end: the file was cut off")]
-    if faults and _refuted(schemas, statement, first, lines):
-        faults = [Fault(evidence_parts.STATEMENT, "the signature over it does not verify")]
+    if _refuted(schemas, statement, first, lines):
+        faults = [Fault(evidence_parts.STATEMENT, "it is not signed by the keys of its maker in the file")]
     if faults:
         return _broken(*faults)
     return Opened(Evidence(statement, first, MappingProxyType(parts)), ())

@@ -5,7 +5,8 @@ manifest of the maker's told a peer; and the peer has signed for a document of t
 written before the peer received that message, whatever the maker's clock said.
 
 Rules: the entry names this document and its digest. Leaves alone stand for what is between: nothing of other
-documents is shown. What is not there is `not-shown`; what is there and does not fit is `broken`.
+documents is shown. What is not there is `not-shown`, and so is what a revoked key tells: it takes nothing from
+the signatures. What is there and does not fit is `broken`.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ def anchor(schemas: Schemas, evidence: Evidence, members: Members, heads: dict[i
         f"{peer} was told a head above the entry, and signed at {format_time(found.at)} for the message that "
         f"told it: the entry is no younger{standing}"
     )
-    return Step(StepName.ANCHOR, verdict, says, () if verdict is Verdict.OK else _NAMES)
+    if verdict is not Verdict.OK:
+        return Step(StepName.ANCHOR, Verdict.NOT_SHOWN, f"{says}; so this anchor shows nothing")
+    return Step(StepName.ANCHOR, Verdict.OK, says)
 
 
 def _check_head(evidence: Evidence, told: Signed, heads: dict[int, bytes]) -> None:

@@ -4,7 +4,7 @@ Rules: it works at both ends: the sender proves that the recipient has it, the r
 it. What is not there (a receipt that has not come, a text that retention has erased) is left out and said to
 be so. Reading changes nothing; the file is signed by the entry that signs our messages now. Nothing of other
 documents goes into it but their digests. Errors: `Invalid` (`document-unknown`, `document-ambiguous`,
-`document-not-sent`).
+`document-not-sent`), `Unavailable` (`registry-missing`, `registry-file-missing`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from exchange.core.evidence import build
 from exchange.core.evidence_statement import Seen, Statement, Subject
 from exchange.core.manifest import Manifest, RegistryMark
 from exchange.core.names import Digest, DocumentId, MemberId
-from exchange.errors import Invalid
+from exchange.errors import Invalid, Unavailable
 from exchange.flow import evidence_journal
 from exchange.flow.evidence_journal import Journal, floor, manifest_of
 from exchange.flow.identity import Identity
@@ -151,6 +151,12 @@ class Evidence:
         paths = [evidence_parts.path_of(one) for one in sorted(members)]
         with_peer = {*members} if entry.peer is None else {*members, entry.peer}
         newest = await self.source.newest([evidence_parts.path_of(one) for one in sorted(with_peer)])
+        if len(newest.files) < len(with_peer):
+            raise Unavailable(
+                "registry-file-missing",
+                "a member's file of the registry is not here, and no mirror has it",
+                hint="check [registry] mirrors, and look at the registry again",
+            )
         then = await self.source.past(found.mark.version, found.mark.sha256, paths)
         if then is None:
             then = await self.source.after(found.mark.version, paths)

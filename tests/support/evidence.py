@@ -23,7 +23,7 @@ from exchange.core.keys import SigningKeys
 from exchange.core.registry_view import Member, Revocation
 from exchange.flow.evidence import Evidence
 
-DE, NL = "de-example", "nl-example"
+DE, NL, FR = "de-example", "nl-example", "fr-example"
 
 
 @dataclass
@@ -83,7 +83,7 @@ class World:
 @asynccontextmanager
 async def world(place: Path) -> AsyncIterator[World]:
     office = Office(place / "mirror")
-    members: dict[str, Member] = {name: network_member(name) for name in (DE, NL)}
+    members: dict[str, Member] = {name: network_member(name) for name in (DE, NL, FR)}
     office.publish(targets_of(members.values()))
     registry = Registry(place / DE, office.root, [str(office.mirror)], schemas())
     network = Network(Clock(), (await registry.refresh(NOW)).view)
