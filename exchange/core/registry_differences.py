@@ -40,18 +40,21 @@ class Change:
 
 
 def differences(
-    schemas: Schemas, before: Mapping[str, bytes], after: Mapping[str, bytes]
+    schemas: Schemas, before: Mapping[str, bytes], after: Mapping[str, bytes], now: int = 0
 ) -> tuple[Change, ...]:
-    """Every difference between two registries, files by path."""
+    """Every difference between two registries, files by path.
+
+    `now` in unix seconds decides which keys' time is over, as in `registration.check`; 0 means none.
+    """
     changes: list[Change] = []
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) != after.get(path):
-            changes += [Change(path, sentence) for sentence in _of_file(schemas, path, before, after)]
+            changes += [Change(path, sentence) for sentence in _of_file(schemas, path, before, after, now)]
     return (*changes, *_answering(_view(schemas, before), _view(schemas, after)))
 
 
 def _of_file(
-    schemas: Schemas, path: str, before: Mapping[str, bytes], after: Mapping[str, bytes]
+    schemas: Schemas, path: str, before: Mapping[str, bytes], after: Mapping[str, bytes], now: int
 ) -> Iterator[str]:
     try:
         was = read_target(schemas, path, before[path]) if path in before else None
@@ -64,7 +67,7 @@ def _of_file(
     elif path.startswith("countries/"):
         yield from _country(path[len("countries/") :].removesuffix(".json"), was or {}, said or {})
     else:
-        yield from _member(path[len("members/") :].removesuffix(".json"), was, said)
+        yield from _member(path[len("members/") :].removesuffix(".json"), was, said, now)
 
 
 def _network(was: _Value, said: _Value) -> Iterator[str]:
@@ -99,7 +102,7 @@ def _first(rows: Iterable[_Value]) -> str:
     return ", ".join(f"{row['member']} ({row['basis']})" for row in known if row["rank"] == lowest)
 
 
-def _member(name: str, was: _Value | None, said: _Value | None) -> Iterator[str]:
+def _member(name: str, was: _Value | None, said: _Value | None, now: int) -> Iterator[str]:
     if said is None:
         yield f"{name}: the member's file disappears"
         return
@@ -113,7 +116,8 @@ def _member(name: str, was: _Value | None, said: _Value | None) -> Iterator[str]
     known = list(keys.get("signing", ()))
     for use in ("signing", "http"):
         yield from _keys(name, use, keys.get(use, ()), said["keys"][use])
-    if known and all("revoked" in row for row in known) and len(said["keys"]["signing"]) > len(known):
+    over = all("revoked" in row or row["exp"] < now for row in known)
+    if known and over and len(said["keys"]["signing"]) > len(known):
         yield f"{name}: registers afresh: no earlier signing keys vouch for the new ones"
 
 

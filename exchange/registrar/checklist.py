@@ -143,7 +143,7 @@ def look(space: Workspace, schemas: Schemas, data: bytes, now: int, *, developme
     except Refused as error:
         told = error.problems[0].message
         return Look(member, said, (*items, Item("status", Mark.WRONG, told, error.code, error.hint)))
-    return Look(member, said, items, registration, file, differences(schemas, here, after))
+    return Look(member, said, items, registration, file, differences(schemas, here, after, now))
 
 
 def place(peers: Path, schemas: Schemas, file: JsonObject, before: JsonObject | None) -> None:

@@ -205,7 +205,7 @@ def _change(space: Workspace, schemas: Schemas, value: JsonObject, now: int) -> 
     read_target(schemas, path, data)
     before = sources.read_files(space.peers)
     write_whole(space.peers / path, data)
-    return differences(schemas, before, {**before, path: data})
+    return differences(schemas, before, {**before, path: data}, now)
 
 
 def text(value: Mapping[str, Any]) -> bytes:

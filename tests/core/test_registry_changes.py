@@ -474,12 +474,12 @@ def test_new_keys_are_told_with_a_fingerprint() -> None:
     assert sentences[1] != sentences[2]
 
 
-def test_a_member_that_registers_afresh_is_told_as_such() -> None:
-    before = with_file(REVOKED)
-    after = file(entries=[signing(SECOND), signing(FIRST, revoked=STOLEN)])
-    assert told(before, with_file(after))[-1] == (
-        f"{DE}: registers afresh: no earlier signing keys vouch for the new ones"
-    )
+@pytest.mark.parametrize("ended", [{"revoked": STOLEN}, {"exp": NOW - 1}], ids=["revoked", "over"])
+def test_a_member_that_registers_afresh_is_told_as_such(ended: dict[str, Any]) -> None:
+    before = with_file(file(entries=[signing(FIRST, **ended)]))
+    after = with_file(file(entries=[signing(SECOND), signing(FIRST, **ended)]))
+    sentences = [change.sentence for change in differences(schemas(), before, after, NOW)]
+    assert sentences[-1] == f"{DE}: registers afresh: no earlier signing keys vouch for the new ones"
 
 
 def test_a_key_that_goes_and_a_revocation_that_goes_are_told() -> None:
