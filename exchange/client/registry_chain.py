@@ -55,6 +55,22 @@ def verify_targets(root: Root, data: bytes) -> Metadata[Targets]:
     return metadata
 
 
+def verify_past(roots: Sequence[Root], data: bytes, version: int) -> tuple[Root, Metadata[Targets]]:
+    """The newest of the verified `roots` that stands behind the list `version`, and that list; raises
+    `Refused` as `verify_targets`.
+    """
+    for root in reversed(roots):
+        try:
+            metadata = verify_targets(root, data)
+        except Refused as error:
+            if error.code != "registry-signature":
+                raise
+            continue
+        if metadata.signed.version == version:
+            return root, metadata
+    raise Refused("registry-signature", f"{_TARGETS}: version {version} is not signed by any root's quorum")
+
+
 def check(root: Root) -> None:
     """core/registry_root's check of a root as TUF reads it; raises `Refused`."""
     check_root(

@@ -87,7 +87,8 @@ class Admin:
 
 
 def generate(name: str) -> Admin:
-    """Fresh keys in memory for administrator `name`."""
+    """Fresh keys in memory for administrator `name`; raises `Invalid` (`name`)."""
+    _check_name(name)
     return Admin(name, CryptoSigner.generate_ed25519(), CryptoSigner.generate_ed25519())
 
 
@@ -196,10 +197,14 @@ def place_of(directory: Path, part: Part, offline_directory: Path | None = None)
     return offline_directory if part is Part.OFFLINE and offline_directory is not None else directory
 
 
+def _check_name(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise Invalid("name", "name: not 1 to 64 letters, digits, blanks and .'@-", hint="such as anna")
+
+
 def _said(public: AdminPublic) -> dict[str, Any]:
     """What both keys sign, in one form; raises `Invalid` (`name`)."""
-    if _NAME.fullmatch(public.name) is None:
-        raise Invalid("name", "name: not 1 to 64 letters, digits, blanks and .'@-", hint="such as anna")
+    _check_name(public.name)
     keys = {part.value: {"keyid": public.key(part).keyid, **public.key(part).to_dict()} for part in Part}
     return {"v": 1, "name": public.name, **keys}
 

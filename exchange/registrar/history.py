@@ -8,24 +8,22 @@ it is valid and not when it was made: nor does this module. It reads no clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from securesystemslib.signer import Key
-from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Targets
 
 from exchange.client import registry_chain
 from exchange.core.registry_differences import differences
 from exchange.core.schema import Schemas
-from exchange.errors import ExchangeError, Invalid, Refused
+from exchange.errors import ExchangeError, Invalid
 from exchange.registrar import published
 from exchange.registrar.draft import NAME_FIELD, Kind
 from exchange.registrar.files import write_whole
-from exchange.registrar.published import METADATA
+from exchange.registrar.published import METADATA, Published
 from exchange.registrar.root_changes import root_changes
 from exchange.registrar.workspace import Workspace
 
@@ -53,25 +51,26 @@ class Past:
 
 
 def history(space: Workspace, schemas: Schemas) -> tuple[Past, ...]:
-    """Roots first, then lists, oldest first; raises `Invalid` (`root-missing`) and `Refused` (`registry-...`)
-    when the chain of roots itself is broken.
+    """Roots first, then lists, oldest first; raises `Invalid` (`root-missing`, `registry-damaged`) and
+    `Refused` (`registry-...`) when the roots, or what is published now, do not verify.
     """
-    chain = _chain(space)
-    roots = [metadata.signed for metadata in chain]
+    now = _published(space)
     states: list[Past] = []
-    for number, metadata in enumerate(chain):
-        before = roots[number - 1] if number else None
-        states.append(_past_root(before, metadata))
+    before: Root | None = None
+    for metadata in now.chain:
+        changes = tuple(root_changes(before, metadata.signed, relisted=False))
+        states.append(_past(Kind.ROOT, metadata.signed, metadata, changes, before))
+        before = metadata.signed
     known: Files = {}
-    for number in _lists(space):
+    for number in _lists(now):
         try:
-            root, listed = _list(space, number, roots)
-            files = _files(space, listed)
+            root, listed = _list(now, number)
+            files = _files(now, listed)
         except ExchangeError as error:
             states.append(Past(Kind.TARGETS, number, 0, (), 0, 0, (), error.code))
             continue
-        changes = tuple(change.sentence for change in differences(schemas, known, files))
-        states.append(_past(Kind.TARGETS, root, listed, changes))
+        sentences = tuple(change.sentence for change in differences(schemas, known, files))
+        states.append(_past(Kind.TARGETS, root, listed, sentences))
         known = files
     return tuple(states)
 
@@ -80,13 +79,14 @@ def state(space: Workspace, version: int) -> dict[str, bytes]:
     """All files of the list `version`, verified; raises `Invalid` (`registry-version`, `registry-damaged`)
     and `Refused` (`registry-...`).
     """
-    numbers = _lists(space)
+    now = _published(space)
+    numbers = _lists(now)
     if version not in numbers:
         known = f"versions {numbers[0]} to {numbers[-1]}" if numbers else "no version yet"
         hint = "hotline-exchange registry pull brings along what a mirror has"
         raise Invalid("registry-version", f"--version: not here; there are {known}", hint=hint)
-    _, listed = _list(space, version, [metadata.signed for metadata in _chain(space)])
-    return _files(space, listed)
+    _, listed = _list(now, version)
+    return _files(now, listed)
 
 
 def write_state(files: Files, directory: Path) -> None:
@@ -97,49 +97,26 @@ def write_state(files: Files, directory: Path) -> None:
         write_whole(directory / path, data)
 
 
-def _chain(space: Workspace) -> list[Metadata[Root]]:
-    """The verified roots from the pinned one on."""
-    datas = [space.pinned()]
-    first = _metadata(datas[0], "root.json").signed.version
-    for number in count(first + 1):
-        path = space.repository / METADATA / f"{number}.root.json"
-        if not path.exists():
-            break
-        datas.append(path.read_bytes())
-    registry_chain.verify_roots(datas)
-    return [_metadata(data, "root.json") for data in datas]
+def _published(space: Workspace) -> Published:
+    """What is published now, verified; raises `Invalid` (`root-missing`)."""
+    space.pinned()
+    return published.load(space)
 
 
-def _lists(space: Workspace) -> list[int]:
+def _lists(now: Published) -> list[int]:
     """The versions of lists that are there and were published: one above the newest died unpublished."""
-    newest = published.load(space).version
-    names = (path.name.partition(".")[0] for path in (space.repository / METADATA).glob("*.targets.json"))
-    return sorted(int(name) for name in names if name.isdecimal() and int(name) <= newest)
+    names = (path.name.partition(".")[0] for path in (now.repository / METADATA).glob("*.targets.json"))
+    return sorted(int(name) for name in names if name.isdecimal() and int(name) <= now.version)
 
 
-def _list(space: Workspace, number: int, roots: Sequence[Root]) -> tuple[Root, Metadata[Targets]]:
+def _list(now: Published, number: int) -> tuple[Root, Metadata[Targets]]:
     """The list `number` and the newest root behind it."""
-    data = (space.repository / METADATA / f"{number}.targets.json").read_bytes()
-    listed: Metadata[Targets] = _metadata(data, "targets.json")
-    for root in reversed(roots):
-        try:
-            registry_chain.verify_targets(root, data)
-        except Refused as error:
-            if error.code != "registry-signature":
-                raise
-            continue
-        if listed.signed.version == number:
-            return root, listed
-    raise Refused("registry-signature", f"targets.json: version {number} is not signed by any root's quorum")
+    data = (now.repository / METADATA / f"{number}.targets.json").read_bytes()
+    return registry_chain.verify_past([metadata.signed for metadata in now.chain], data, number)
 
 
-def _files(space: Workspace, listed: Metadata[Targets]) -> dict[str, bytes]:
-    return published.Published(space.repository, targets=listed).contents()
-
-
-def _past_root(before: Root | None, metadata: Metadata[Root]) -> Past:
-    root = metadata.signed
-    return _past(Kind.ROOT, root, metadata, tuple(root_changes(before, root, relisted=False)), before)
+def _files(now: Published, listed: Metadata[Targets]) -> dict[str, bytes]:
+    return Published(now.repository, targets=listed).contents()
 
 
 def _past(
@@ -161,10 +138,3 @@ def _past(
         int(metadata.signed.expires.timestamp()),
         changes,
     )
-
-
-def _metadata(data: bytes, name: str) -> Metadata[Any]:
-    try:
-        return Metadata.from_bytes(data)
-    except RepositoryError:
-        raise Refused("registry-malformed", f"{name}: not metadata of the registry") from None

@@ -166,7 +166,7 @@ def _older(
         for number in range(version - 1, max(0, version - 1 - OLDER), -1)
         if not (repository / METADATA / f"{number}.targets.json").exists()
     ]
-    roots = [Metadata[Root].from_bytes(data).signed for data in reversed(chain)]
+    roots = [Metadata[Root].from_bytes(data).signed for data in chain]
     came: list[int] = []
     for number in wanted:
         try:
@@ -186,7 +186,7 @@ def _older(
 def _older_list(repository: Path, number: int, roots: Sequence[Root], base: str, fetcher: Fetcher) -> None:
     """Fetch, verify and keep one older list and its files; the list is written last."""
     data = _fetched(fetcher, f"{base}{METADATA}/{number}.targets.json", limits.REGISTRY_FILE_BYTES)
-    metadata = _verified(data, number, roots)
+    _, metadata = registry_chain.verify_past(roots, data, number)
     digests = hashes_of(data)
     for path, info in metadata.signed.targets.items():
         where = published.place(repository, path, info)
@@ -198,19 +198,6 @@ def _older_list(repository: Path, number: int, roots: Sequence[Root], base: str,
             info.verify_length_and_hashes(content)
             write_whole(where, content)
     write_whole(repository / METADATA / f"{number}.targets.json", data)
-
-
-def _verified(data: bytes, number: int, roots: Sequence[Root]) -> Metadata[Targets]:
-    for root in roots:
-        try:
-            metadata = registry_chain.verify_targets(root, data)
-        except Refused as error:
-            if error.code != "registry-signature":
-                raise
-            continue
-        if metadata.signed.version == number:
-            return metadata
-    raise Refused("registry-signature", f"targets.json: version {number} is not signed by any root's quorum")
 
 
 def _fetched(fetcher: Fetcher, url: str, most: int) -> bytes:

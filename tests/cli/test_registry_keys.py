@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support import tokens as support
 from support.cli import Ran, run
 from support.tokens import PIN, soft_token
 
+from exchange.cli.unlocking import ask_new
+from exchange.errors import Invalid
 from exchange.registrar.admins import load_public
 
 REASON = support.missing()
@@ -113,7 +116,17 @@ def test_what_is_missing_or_wrong_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert code_of(keys(options[0], *options[1:], "--keys", "keys", "--json")) == (2, code)
-    assert not (tmp_path / "keys").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_person_types_a_new_passphrase_twice_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = iter(["canary words of a passphrase", "canary other words", "short"])
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("exchange.cli.unlocking.getpass", lambda prompt, stream: next(words))
+    for code in ("passphrase-differs", "passphrase-short"):
+        with pytest.raises(Invalid) as error:
+            ask_new("New passphrase for daily.age")
+        assert error.value.code == code
 
 
 @pytest.mark.skipif(REASON is not None, reason=REASON or "")

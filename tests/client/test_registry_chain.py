@@ -9,7 +9,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 from support.keys import NOW
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
-from exchange.client.registry_chain import verify_roots, verify_targets
+from exchange.client.registry_chain import verify_past, verify_roots, verify_targets
 from exchange.errors import Refused
 from exchange.registrar import roots
 from exchange.registrar.admins import Admin, Part, generate
@@ -119,3 +119,18 @@ def test_nothing_proves_nothing() -> None:
     assert refused(signed(FIRST, ANNA)) == "registry-signature"
     assert refused_list(FIRST, PINNED) == "registry-malformed"
     assert refused_list(FIRST, signed(Targets(), ANNA)) == "registry-signature"
+
+
+def test_an_old_list_counts_under_the_newest_root_behind_it() -> None:
+    listed = signed(Targets(version=4), ANNA, BERT)
+    assert verify_past([FIRST, SECOND], listed, 4)[0] is FIRST
+    assert verify_past([FIRST, SECOND], signed(Targets(version=4), BERT, CLEO), 4)[0] is SECOND
+    for roots_, data, version, code in (
+        ([FIRST, SECOND], listed, 3, "registry-signature"),
+        ([SECOND], listed, 4, "registry-signature"),
+        ([], listed, 4, "registry-signature"),
+        ([FIRST], b"{}", 4, "registry-malformed"),
+    ):
+        with pytest.raises(Refused) as error:
+            verify_past(roots_, data, version)
+        assert error.value.code == code

@@ -21,7 +21,7 @@ from tuf.api.metadata import Metadata, Targets
 
 from exchange.client.registry_fetch import DirectoryFetcher
 from exchange.core.registry_view import MemberStatus
-from exchange.errors import Refused, Unavailable
+from exchange.errors import Invalid, Refused, Unavailable
 from exchange.registrar import published
 from exchange.registrar.admins import generate
 from exchange.registrar.files import write_whole
@@ -296,6 +296,18 @@ def test_a_pull_that_died_anywhere_leaves_the_old_registry_or_the_new_one(
     else:
         raise AssertionError
     assert files(space.peers) == FOUR
+
+
+def test_a_damaged_workspace_is_told_how_it_is_mended(tmp_path: Path, office: Office) -> None:
+    space = copy(tmp_path, office)
+    (space.repository / "metadata/2.targets.json").write_bytes(b"{}")
+    with pytest.raises(Invalid) as error:
+        bring(space, office)
+    assert error.value.hint is not None
+    assert "move" in error.value.hint
+    shutil.rmtree(space.repository)
+    assert bring(space, office).left == ()
+    assert published.load(space).contents() == TWO
 
 
 # The command
