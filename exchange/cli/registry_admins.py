@@ -7,19 +7,17 @@ said. This module signs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tuf.api.metadata import Root
 
 from exchange.cli.options import AsJson, group
 from exchange.cli.registry_paper import Directory, Output, drafted, keep, now
 from exchange.cli.show import Show
 from exchange.errors import Invalid
 from exchange.registrar import admins, drafting, published, roots
-from exchange.registrar.roots import Thresholds
+from exchange.registrar.roots import RootChange, Thresholds
 from exchange.registrar.workspace import open_workspace
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the administrator.", show_default=False)]
@@ -76,12 +74,14 @@ def threshold(
     if root is None and targets is None:
         raise Invalid("usage", "name --root N, --targets N or both")
 
-    def change(present: Root) -> Root:
-        old = roots.thresholds_of(present)
-        wanted = Thresholds(old.root if root is None else root, old.targets if targets is None else targets)
-        return roots.with_thresholds(present, wanted, now())
-
-    _draft(directory, change, output, as_json)
+    _draft(
+        directory,
+        lambda present: roots.with_thresholds(
+            present, _wanted(roots.thresholds_of(present), root, targets), now()
+        ),
+        output,
+        as_json,
+    )
 
 
 def renew_root(directory: Directory, output: Output = None, as_json: AsJson = False) -> None:
@@ -89,7 +89,12 @@ def renew_root(directory: Directory, output: Output = None, as_json: AsJson = Fa
     _draft(directory, lambda root: roots.renewed(root, now()), output, as_json)
 
 
-def _draft(directory: Path, change: Callable[[Root], Root], output: Path | None, as_json: bool) -> None:
+def _wanted(present: Thresholds, root: int | None, targets: int | None) -> Thresholds:
+    """The thresholds that are named, and the present ones otherwise."""
+    return Thresholds(present.root if root is None else root, present.targets if targets is None else targets)
+
+
+def _draft(directory: Path, change: RootChange, output: Path | None, as_json: bool) -> None:
     space = open_workspace(directory)
     before = published.load(space)
     one = drafting.root_draft(before, change(before.root), now())

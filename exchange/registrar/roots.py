@@ -8,7 +8,7 @@ administrator's name. This module signs nothing and knows no files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -30,6 +30,10 @@ USUAL_ADMINS: Final = 5
 USUAL_ROOT: Final = 3
 USUAL_TARGETS: Final = 2
 _ROLES: Final = {Part.OFFLINE: (Root.type, Targets.type), Part.DAILY: (Snapshot.type, Timestamp.type)}
+
+
+RootChange = Callable[[Root], Root]
+"""Makes the next root of the present one."""
 
 
 @dataclass(frozen=True, slots=True)
