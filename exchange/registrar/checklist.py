@@ -3,7 +3,8 @@
 Rules: a check that an earlier failure keeps from being made is missing, not ok. The registration is checked
 against what is published here, and the registry that would come of it is built as nodes build it: a shared
 key, or a deputy that does not exist, is found there. What would change is told over DIR/peers as it stands.
-Nothing is written: this module looks.
+Nothing of DIR is written: the new member is placed in a copy.
+This module knows no challenge and no call.
 """
 
 from __future__ import annotations
@@ -131,10 +132,12 @@ def look(space: Workspace, schemas: Schemas, data: bytes, now: int, *, developme
     path = members.path_of(member)
     file = entered(said, before, read_target(schemas, path, here[path]) if path in here else None)
     with tempfile.TemporaryDirectory(prefix="hx-review-") as name:
+        copy = Path(name)
         for each, content in here.items():
-            write_whole(Path(name) / each, content)
-        place(Path(name), schemas, file, before)
-        after = sources.read_files(Path(name))
+            (copy / each).parent.mkdir(exist_ok=True)
+            (copy / each).write_bytes(content)
+        place(copy, schemas, file, before)
+        after = sources.read_files(copy)
     items = _among(registration, before, members.problems_of(schemas, after, path), development=development)
     if any(item.mark is Mark.WRONG for item in items):
         return Look(member, said, items)

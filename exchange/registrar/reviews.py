@@ -6,6 +6,7 @@ member stands in DIR/reviews, 0600, for it holds the challenge's secret. The sam
 other bytes are a new one with a new challenge. What was shown once need not be shown again. Dying anywhere
 loses nothing: every file is written whole, the registration before the member's file, so that `review` is
 simply said again. A test exchange is noted here too, and belongs to the keys that were tested.
+This module knows no terminal.
 """
 
 from __future__ import annotations
