@@ -55,8 +55,11 @@ def roots(parts: Mapping[str, bytes], pinned: bytes | None) -> Chain:
             says = "the root that you gave is not in the file: it is of another network, or older or newer"
             return Chain(Step(StepName.ROOTS, Verdict.BROKEN, says, tuple(names[:1])))
         chain = chain[chain.index(pinned) :]
+    counting = names[len(names) - len(chain) :]
     try:
         newest = verify_roots(chain).signed
+        if counting != [evidence_parts.root(newest.version - n) for n in reversed(range(len(chain)))]:
+            raise Refused("evidence-roots", "a root does not stand under its own version")
     except Refused as error:
         return Chain(Step(StepName.ROOTS, Verdict.BROKEN, error.message, tuple(names) or ("root",)))
     first = newest.version - len(chain) + 1
