@@ -6,10 +6,7 @@ installed once, by name and pinned version, into the user's cache.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from typing import Any
 import pytest
 from support.keys import NOW, member, member_keys, published, registry_view
 from support.messages import DE, GB, claims, document, new_id, sealed
+from support.node_packages import installed
 
 from exchange.core import envelope, jws, key_card
 from exchange.core.limits import CARD_LIFE_SECONDS
@@ -25,29 +23,13 @@ from exchange.core.opening import open_message
 from exchange.errors import Refused
 
 pytestmark = pytest.mark.long
-SCRIPTS = Path(__file__).parent / "node"
 ENTRY = [dict(jwk) for jwk in member_keys(DE).signing.entry]
 
 
 @pytest.fixture(scope="module")
 def node() -> Path:
     """The folder in which interop.mjs runs beside its packages."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program is None or npm is None:
-        pytest.skip("node and npm are not installed")
-    wanted = b"".join((SCRIPTS / name).read_bytes() for name in ("package.json", "package-lock.json"))
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "hotline-exchange-interop" / hashlib.sha256(wanted).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "interop.mjs"):
-        shutil.copy(SCRIPTS / name, folder / name)
-    if not (folder / "node_modules").exists():
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode != 0:
-            shutil.rmtree(folder / "node_modules", ignore_errors=True)
-            pytest.skip("npm could not install the packages")
-    return folder
+    return installed("interop.mjs")
 
 
 def ask(node: Path, call: str, **request: Any) -> dict[str, Any]:
