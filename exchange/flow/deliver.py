@@ -142,7 +142,7 @@ class Deliver:
         except Refused as error:
             return error.code
         async with self.db.transaction() as tx:
-            await peers.keep_card(tx, member.id, card.serial, answer.card, now)
+            await peers.keep_card(tx, member.id, card.serial, answer.card, self.world.now())
         return card
 
     async def _packed(
