@@ -16,8 +16,9 @@ PLACE = Path(__file__).parent / "transcripts"
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("path", sorted(PLACE.glob("*.txt")), ids=lambda path: path.stem)
 def test_a_ceremony_goes_as_its_transcript_says(path: Path, tmp_path: Path) -> None:
-    ports = {f"port-{n}": str(port) for n, port in enumerate(free_ports(4))}
-    with Transcript(tmp_path, ports) as transcript:
+    known = {f"port-{n}": str(port) for n, port in enumerate(free_ports(4))} | {"files": str(PLACE)}
+    with Transcript(tmp_path, known) as transcript:
+        known["web"] = transcript.serve_files(tmp_path / "web")
         transcript.play(path.read_text())
 
 

@@ -8,7 +8,7 @@ and what they see.
     exit 1
 
 `<name>` stands for some text of one line: kept at its first place, the same again at every later one, in
-output and in commands. `...` stands for any lines. After the output comes `exit N`, if the code is not 0.
+output and in commands; `<any>` is not kept. `...` stands for any lines. After the output comes `exit N`, if the code is not 0.
 Besides `hotline-exchange` there are `cp`, `rm`, and `hotline-exchange serve ... &`, which is a process of its
 own until the end. Errors come behind the output.
 """
@@ -21,15 +21,19 @@ import shlex
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, chdir
 from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from support.cli import run
 
+ANY: Final = "any"
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 _COMMAND: Final = re.compile(r"(?P<who>[a-z][a-z0-9-]*)\$ (?P<line>.*)")
@@ -77,6 +81,15 @@ class Transcript:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
+    def serve_files(self, directory: Path) -> str:
+        """Serve a directory as a plain web server does, until the end; gives its base URL."""
+        directory.mkdir(exist_ok=True)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=directory))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self._open.callback(server.server_close)
+        self._open.callback(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}"
+
     def play(self, text: str) -> None:
         """Run all; AssertionError with the line of the transcript and both texts where they differ."""
         for step in steps(text):
@@ -102,6 +115,8 @@ class Transcript:
 
         def part(text: str) -> str:
             name = text.replace("-", "__")
+            if text == ANY:
+                return "[^\n]+?"
             if text in self.known:
                 return re.escape(self.known[text])
             if name in fresh:
@@ -121,7 +136,7 @@ class Transcript:
 
     def _command(self, words: list[str]) -> tuple[int, str]:
         if words[0] == "cp":
-            (shutil.copytree if Path(words[1]).is_dir() else shutil.copy)(words[1], words[2])
+            _copy(Path(words[1]), Path(words[2]))
             return 0, ""
         if words[0] == "rm":
             path = Path(words[-1])
@@ -152,6 +167,19 @@ class Transcript:
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
         return ""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A file, or a directory over one that is there."""
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copy(source, target)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
