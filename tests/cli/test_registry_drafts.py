@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from support.cli import Ran, run
@@ -409,3 +411,57 @@ def test_what_is_damaged_is_named_without_a_traceback(
 ) -> None:
     damage(live.dir)
     assert code(live.draft()) == (2, wanted)
+
+
+class Terminal(io.TextIOWrapper):
+    """Somebody who types."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__(io.BytesIO(typed.encode()), encoding="utf-8")
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "left", "missing"), [("y\n", 0, 1), ("n\n", 130, 2), ("\n", 130, 2)])
+def test_on_a_terminal_signing_is_asked_once_all_is_shown(
+    live: Net, typed: str, left: int, missing: int
+) -> None:
+    live.rename("Renamed")
+    draft = live.draft().value["draft"]
+    with mock.patch("support.cli._Input", return_value=Terminal(typed)):
+        ran = run("registry", "sign", draft, live.dir, "--keys", live.place / "anna", *live.identity)
+    assert ran.code == left
+    assert "network: name Demo -> Renamed" in ran.out
+    assert "Is the fingerprint what the others have, and do you sign this?" in ran.err
+    assert run("registry", "status", draft, live.dir, "--json").value["missing"] == missing
+
+
+def test_what_is_published_or_unchanged_needs_nobody(live: Net) -> None:
+    draft = live.dir / "targets-1.draft.json"
+    keys = ("--keys", live.place / "anna", *live.identity)
+    assert "Nothing has changed" in run("registry", "draft", live.dir).out
+    for words in (("sign", draft, live.dir, *keys), ("status", draft, live.dir)):
+        assert "This version is published already." in run("registry", *words).out
+    assert "nothing was left to do" in run("registry", "publish", draft, live.dir, *keys).out
+
+
+def test_people_read_where_the_draft_goes_next(live: Net) -> None:
+    live.rename("Renamed")
+    ran = run("registry", "draft", live.dir)
+    draft = live.dir / "targets-2.draft.json"
+    assert f"Wrote {draft}. It goes from one to the next until enough have signed:" in ran.out
+    keys = ("--keys", live.place / "ben", *live.identity)
+    ran = run("registry", "sign", draft, live.dir, *keys, "--yes")
+    assert f"Missing: 1. Next: hotline-exchange registry sign {draft} {live.dir}" in ran.out
+    ran = run("registry", "sign", draft, live.dir, "--keys", live.place / "anna", *live.identity, "--yes")
+    assert f"Enough have signed. Next: hotline-exchange registry publish {draft} {live.dir}" in ran.out
+    ran = run("registry", "publish", draft, live.dir, *keys)
+    assert "Published version 2 of the list of files." in ran.out
+
+
+def test_the_first_roots_fingerprint_is_read_aloud(net: Net) -> None:
+    draft = net.create().value["draft"]
+    net.sign(draft, "anna", "ben")
+    ran = run("registry", "publish", draft, net.dir, "--keys", net.place / "anna", *net.identity)
+    assert f"  {fingerprint((net.dir / 'root.json').read_bytes())}" in ran.out.splitlines()

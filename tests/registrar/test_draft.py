@@ -485,6 +485,9 @@ def test_a_root_that_is_not_finished_stops_drafts(live: Ceremony) -> None:
     assert root.root is not None
     (live.space.repository / "metadata/2.root.json").write_bytes(root.root.to_bytes())
     assert refused(lambda: live.check(made)) == "registry-unfinished"
+    assert refused(lambda: live.renew("ben")) == "registry-unfinished"
+    assert live.publish(root, by="ben").wrote
+    live.check(live.draft())
 
 
 def test_three_hundred_members_are_drafted_signed_and_published_in_seconds(tmp_path: Path) -> None:

@@ -116,6 +116,22 @@ def test_one_key_of_two_administrators_is_refused(net: Ceremony) -> None:
         assert refused(lambda wrong=wrong: roots.with_added(net.root(), [wrong], NOW)) == "key-twice"  # type: ignore[misc]
 
 
+def test_one_key_of_two_administrators_in_two_texts_is_refused(net: Ceremony) -> None:
+    pem = CryptoSigner.generate_ecdsa().public_key.keyval["public"]
+    one, two = (ecdsa_key(text) for text in (pem, f"{pem}\n"))
+    assert one.keyid != two.keyid
+    people = [AdminPublic(name, key, generate(name).public.daily) for name, key in (("x", one), ("y", two))]
+    with pytest.raises(Invalid) as error:
+        roots.with_added(net.root(), people, NOW)
+    assert error.value.code == "key-twice"
+
+
+def ecdsa_key(pem: str) -> Key:
+    keyid = key_id(RootKey("ecdsa", "ecdsa-sha2-nistp256", {"public": pem}))
+    value = {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": pem}}
+    return Key.from_dict(keyid, value)
+
+
 def test_an_offline_key_that_is_the_daily_key_is_refused(net: Ceremony) -> None:
     one = generate("other").public
     assert (
