@@ -43,8 +43,18 @@ class Asking:
                 return check(default)
             raise Invalid("usage", f"{option} is missing", hint=f"{self.command} --help")
         while True:
-            said = typer.prompt(question, default=default, show_default=bool(default), err=True)
+            said = _read(f"{question} [{default}]: " if default else f"{question}: ")
             try:
-                return check(str(said).strip())
+                return check(said or default or "")
             except Invalid as error:
                 self.show.error(error)
+
+
+def _read(question: str) -> str:
+    """One line from the terminal; nothing of it goes to standard output, which may be read by a program."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise typer.Abort
+    return line.strip()

@@ -103,7 +103,13 @@ def join(
     settings["member"] = member_id
     told_name = ask("--name", name, "Name of the organisation", _entry("name"))
     told_site = ask("--site", site, "Web site, https://...", _entry("site"))
-    ask("--mailbox", mailbox, 'Mailbox: "own", or "hosted" by a member', set_to("mailbox.host"), Host.OWN)
+    ask(
+        "--mailbox",
+        mailbox,
+        'Mailbox: "own", or "hosted" by a member',
+        set_to("mailbox.host"),
+        Host.OWN.value,
+    )
     own = settings["mailbox.host"] == Host.OWN
     if own:
         set_to("mailbox.listen")(listen)

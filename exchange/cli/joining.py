@@ -68,6 +68,8 @@ class Joined:
 def check_plan(plan: Plan) -> Config:
     """The configuration that the plan makes; raises `Invalid` before anything is written."""
     check_country(plan.member, plan.country)
+    if plan.deputy == plan.member:
+        raise Invalid("deputy", "deputy: not another member")
     config = parse(render(plan.settings), plan.config.resolve().parent)
     check_free(plan.config, config.data, plan.member)
     check_entry(_member_file(plan, _NOBODY, 0))

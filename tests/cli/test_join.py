@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from support.cli import run
+from support.process import environment
 
 from exchange import keystore
 from exchange.config import load
@@ -63,7 +67,72 @@ def test_a_member_without_a_port_names_its_host(tmp_path: Path) -> None:
     assert member["card"] == "https://host.example/hx/v1/members/gb-example/card"
 
 
+def test_what_a_member_says_of_its_people_is_in_the_request(tmp_path: Path) -> None:
+    more = ("--language", "de", "--language", "en", "--deputy", "at-example")
+    ran = run(*join(tmp_path, *more, office_hours="Mo-Fr 09:00-17:00 +01:00"))
+    assert ran.code == 0, ran.err
+    member = registration.check((tmp_path / "gb-example.registration.json").read_bytes()).member
+    assert (member["languages"], member["deputy"]) == (["de", "en"], "at-example")
+    assert member["office_hours"] == "Mo-Fr 09:00-17:00 +01:00"
+
+
+def test_it_ends_with_what_to_do_next(tmp_path: Path) -> None:
+    ran = run(*join(tmp_path, mailbox="hosted"))
+    after = ran.out.split("Send ")[1]
+    steps = ["read out", "hotline-exchange prove", "root.json", "guests", "serve", "doctor"]
+    places = [after.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+ON_A_TERMINAL = [
+    ("IWF", "(member-id)"),
+    ("gb-example", None),
+    ("<b>", "/name"),
+    ("Example", None),
+    ("example.org", "/site"),
+    ("https://a.example", None),
+    ("mine", "/mailbox/host"),
+    ("hosted", None),
+    ("http://mx.example", "/mailbox"),
+    ("https://mx.example", None),
+    ("https://a:b@c.example", "/registry/mirrors"),
+    ("https://registry.example https://second.example", None),
+    ("Deutsch", "/languages/0"),
+    ("de, en", None),
+    ("nine to five!", "/office_hours"),
+    ("", None),
+    ("nobody", "(member-id)"),
+    ("", None),
+]
+
+
+def test_on_a_terminal_each_answer_is_checked_when_it_is_given(tmp_path: Path) -> None:
+    """A real terminal: whoever answers wrongly is told so and asked again, and is not made to start anew."""
+    ours, theirs = pty.openpty()
+    typed = "".join(f"{answer}\n" for answer, _ in ON_A_TERMINAL).encode()
+    command = (sys.executable, "-m", "exchange.cli", "join", "--identity-file", "identity.txt")
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    ) as process:
+        os.write(ours, typed)
+        out, err = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 0, err.decode()
+    for _, told in ON_A_TERMINAL:
+        assert told is None or told in err.decode()
+    assert "Made: hotline-exchange.toml" in out.decode()
+    member = registration.check((tmp_path / "gb-example.registration.json").read_bytes()).member
+    assert member["languages"] == ["de", "en"]
+    assert not member.keys() & {"deputy", "office_hours"}
+    assert load(tmp_path / "hotline-exchange.toml").registry.mirrors[1] == "https://second.example"
+
+
 MISTAKES = {
+    "a language that is none": ({"language": "Deutsch"}, "/languages/0"),
+    "hours that are none": ({"office_hours": "9 to 5!"}, "/office_hours"),
+    "a deputy that is none": ({"deputy": "AHT"}, "(member-id)"),
+    "a member that is its own deputy": ({"deputy": "gb-example"}, "(deputy)"),
     "a country that is none": ({"member": "uk-example"}, "use GB"),
     "another country than the id's": ({"country": "NL"}, "(member-country)"),
     "a country of other systems": ({"country": "EL"}, "use GR"),
