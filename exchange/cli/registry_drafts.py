@@ -13,6 +13,7 @@ from dataclasses import replace
 import typer
 
 from exchange.cli.options import AsJson
+from exchange.cli.registry_mirror import Allowed, AtMirror, not_behind
 from exchange.cli.registry_paper import (
     Directory,
     Drafts,
@@ -104,11 +105,20 @@ def status(drafts: Drafts, as_json: AsJson = False) -> None:
         _next(show, space, " ".join(map(str, names)), checked)
 
 
-def publish(drafts: Drafts, keys: Keys, identity: Identity = None, as_json: AsJson = False) -> None:
+def publish(
+    drafts: Drafts,
+    keys: Keys,
+    identity: Identity = None,
+    mirror: AtMirror = None,
+    allow: Allowed = None,
+    as_json: AsJson = False,
+) -> None:
     """Publish a draft that enough have signed. Where it was interrupted, run it again."""
     show = Show(as_json)
     space, _, one = given(drafts)
     checked = look(space, one)
+    if not checked.done:
+        not_behind(space, checked.published, mirror, allow)
     done = publishing.publish(space, checked, lambda: admins.load(keys, Part.DAILY, unlock(identity)), now())
     first = one.kind is Kind.ROOT and one.version == 1
     root = fingerprint(space.pinned()) if first else None

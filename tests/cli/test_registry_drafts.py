@@ -370,6 +370,13 @@ def test_whoever_is_behind_the_mirror_pulls_first(live: Net) -> None:
     ran = run(*renew, "--json")
     assert code(ran) == (1, "registry-behind")
     assert "pull first" in ran.problem["detail"]
+    live.rename("Renamed")
+    draft = live.draft().value["draft"]
+    live.sign(draft, "anna", "ben")
+    publish = ("registry", "publish", draft, *renew[2:], "--json")
+    assert code(run(*publish)) == (1, "registry-behind")
+    assert run("registry", "pull", live.dir, "--mirror", mirror, "--json").code == 0
+    assert run(*publish).value["version"] == 2
     shutil.rmtree(mirror)
     assert code(run(*renew, "--json"))[1] == "registry-mirror"
 

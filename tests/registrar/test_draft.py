@@ -397,6 +397,11 @@ def test_a_request_signed_with_foreign_keys_is_refused(net: Ceremony) -> None:
     assert reasons(lambda: net.check(net.draft())) == {"registration-signature"}
 
 
+def test_a_request_not_signed_by_one_of_its_keys_is_refused(net: Ceremony) -> None:
+    net.enter(http_signs=False)
+    assert reasons(lambda: net.check(net.draft())) == {"registration-unsigned"}
+
+
 def test_a_change_that_the_member_did_not_ask_for_is_refused(live: Ceremony) -> None:
     live.change(f"members/{DE}.json", mailbox="https://mallory.example")
     assert reasons(lambda: live.check(live.draft())) == {"registration-replayed"}

@@ -69,7 +69,9 @@ class Ceremony:
     def load(self) -> Published:
         return published.load(self.space)
 
-    def enter(self, name: str = DE, *, signers: str | None = None, **changes: Any) -> dict[str, Any]:
+    def enter(
+        self, name: str = DE, *, signers: str | None = None, http_signs: bool = True, **changes: Any
+    ) -> dict[str, Any]:
         """A new member with its country and registration; `changes` are fields of the `Member`."""
         value = member_to_json(member(name, **{"status": MemberStatus.PENDING, "min_card": NOW, **changes}))
         sources.add(self.space.peers, schemas(), "member", value)
@@ -77,7 +79,8 @@ class Ceremony:
         sources.add(self.space.peers, schemas(), "country", country)
         keys = member_keys(signers or name)
         card = key_card.issue(keys.id, keys.signing, keys.encryption.jwk, serial=value["min_card"], iat=NOW)
-        request = registration.request(strict_json.dump(value), card, [*keys.signing.halves, keys.http])
+        signing = [*keys.signing.halves, *([keys.http] if http_signs else [])]
+        request = registration.request(strict_json.dump(value), card, signing)
         self.space.reviews.mkdir(exist_ok=True)
         (self.space.reviews / f"{name}.registration.json").write_bytes(request)
         return value
