@@ -22,6 +22,7 @@ from bench import machine, plain, report
 from bench.mailbox import mailbox
 from bench.network import network, serving
 from bench.referrals import bulk, one_at_a_time
+from bench.registry import registry
 from bench.sizes import QUICK, USUAL, Sizes
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -57,6 +58,8 @@ def run(sizes: Sizes, say: Console) -> dict[str, Any]:
             "sizes": asdict(sizes),
             "machine": machine.facts(place),
         }
+        say.print(f"A registry: {sizes.members} members")
+        result["registry"] = asyncio.run(registry(place / "registry", sizes))
         say.print(f"A plain loop: {sizes.plain} referrals")
         result["plain"] = plain.plain(place, sizes.plain)
         result |= asyncio.run(nodes(place, sizes, say))

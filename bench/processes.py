@@ -46,6 +46,12 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def own_memory() -> float:
+    """MiB that this process has in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
+
+
 class Meter:
     """Processor time from now on: of nodes, of this process, of everybody else on the machine."""
 

@@ -16,15 +16,23 @@ GOAL_P50_MS: Final = 40.0
 GOAL_PER_SECOND: Final = 1500
 GOAL_FLAT: Final = 1.5
 """How much longer a page of a full mailbox may take than one of a small mailbox: noise, and no slope."""
+GOAL_SYNC_MS: Final = 1500
+GOAL_REFRESH_MS: Final = 50
+GOAL_REFRESH_REQUESTS: Final = 2
+GOAL_GROWTH_MIB: Final = 1.0
+"""MiB by which a node may grow over a thousand refreshes: what an allocator keeps, and no leak."""
 
 
 def ratios(result: Mapping[str, Any]) -> dict[str, float]:
     """Figures of this run against each other."""
     small, large = result["mailbox"][0], result["mailbox"][-1]
+    registry = result["registry"]
+    least = registry["fetch_alone_ms"] + registry["read_hash_parse_ms"]
     return {
         "share_of_plain_loop": round(result["bulk"]["per_second"] / result["plain"]["per_second"], 3),
         "collect_p50_large_to_small": _ratio(large, small, "collect"),
         "deposit_p50_large_to_small": _ratio(large, small, "deposit"),
+        "first_sync_to_plain_fetch_and_parse": round(registry["first_sync_ms"] / least, 2),
     }
 
 
@@ -36,12 +44,21 @@ def goals(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What we want of a machine with two cores."""
     p50, rate = result["one_at_a_time"]["p50_ms"], result["bulk"]["per_second"]
     flat = result["ratios"]["collect_p50_large_to_small"]
+    registry = result["registry"]
+    sync, growth = registry["first_sync_ms"], registry["refresh_growth_mib"]
+    refresh, asked = registry["refresh"]["p50_ms"], registry["refresh_requests"]
     return [
         _goal("one referral until its receipt, p50, ms", f"< {GOAL_P50_MS:g}", p50, p50 < GOAL_P50_MS),
         _goal("in bulk until the receipts, /s", f">= {GOAL_PER_SECOND}", rate, rate >= GOAL_PER_SECOND),
         _goal(
             "collect, p50 of the largest mailbox to the smallest", f"<= {GOAL_FLAT}", flat, flat <= GOAL_FLAT
         ),
+        _goal("first sync of a large registry, ms", f"< {GOAL_SYNC_MS}", sync, sync < GOAL_SYNC_MS),
+        _goal("refresh without change, p50, ms", f"< {GOAL_REFRESH_MS}", refresh, refresh < GOAL_REFRESH_MS),
+        _goal(
+            "requests of such a refresh", f"= {GOAL_REFRESH_REQUESTS}", asked, asked == GOAL_REFRESH_REQUESTS
+        ),
+        _goal("growth over the refreshes, MiB", f"< {GOAL_GROWTH_MIB}", growth, growth < GOAL_GROWTH_MIB),
     ]
 
 
@@ -94,6 +111,7 @@ def _tables(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Sequence[
         ],
     )
     yield "A mailbox host", list(_mailbox(result))
+    yield _registry(result)
     yield (
         "Memory",
         [
@@ -107,6 +125,27 @@ def _tables(result: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Sequence[
         [(goal["what"], goal["is"], f"{goal['goal']}: {'met' if goal['met'] else 'MISSED'}")
          for goal in result["goals"]],
     )  # fmt: skip
+
+
+def _registry(result: Mapping[str, Any]) -> tuple[str, Sequence[Sequence[object]]]:
+    found = result["registry"]
+    refresh = found["refresh"]
+    return (
+        f"A registry of {found['members']} members, {found['files']} files",
+        [
+            ("first sync", found["first_sync_ms"], f"ms, {found['first_sync_requests']} requests"),
+            ("the same files fetched and not looked at", found["fetch_alone_ms"], "ms"),
+            ("the same files read, hashed, parsed in a plain loop", found["read_hash_parse_ms"], "ms"),
+            (
+                "first sync to the sum of these two",
+                result["ratios"]["first_sync_to_plain_fetch_and_parse"],
+                "",
+            ),
+            ("refresh without change, p50", refresh["p50_ms"], f"ms, {found['refresh_requests']:g} requests"),
+            ("growth over these refreshes", found["refresh_growth_mib"], f"MiB ({refresh['count']})"),
+            _others(found),
+        ],
+    )
 
 
 def _others(measured: Mapping[str, Any]) -> tuple[str, float, str]:

@@ -9,6 +9,7 @@ import pytest
 
 from bench.figures import percentile
 from bench.report import goals, ratios
+from exchange.core import countries
 
 ROOT = Path(__file__).parent.parent
 STEPS = {"strict JSON", "schema", "rules", "URL key", "hash", "sign", "seal", "open", "verify", "SQL rows"}
@@ -69,6 +70,15 @@ def test_the_memory_of_both_nodes_is_told_before_and_after(run: tuple[str, dict]
     )
 
 
+def test_a_registry_was_read_in_full_and_refreshed_with_two_requests(run: tuple[str, dict]) -> None:
+    sizes, found = run[1]["sizes"], run[1]["registry"]
+    assert found["files"] == sizes["members"] + len(countries.ALL) + 1
+    assert found["first_sync_requests"] == found["files"] + 4
+    assert found["refresh_requests"] == 2
+    assert found["refresh"]["count"] == sizes["refreshes"]
+    assert all(found[name] > 0 for name in ("first_sync_ms", "fetch_alone_ms", "read_hash_parse_ms"))
+
+
 def test_ratios_and_goals_follow_from_the_figures_of_the_same_run(run: tuple[str, dict]) -> None:
     result = run[1]
     assert ratios(result) == result["ratios"]
@@ -81,6 +91,7 @@ def test_the_table_shows_what_the_file_holds(run: tuple[str, dict]) -> None:
         result["one_at_a_time"]["p50_ms"],
         result["bulk"]["per_second"],
         result["plain"]["sum_us"],
+        result["registry"]["first_sync_ms"],
     ):
         assert str(figure) in printed
     assert f"{result['sizes']['stored'][-1]} stored" in printed
