@@ -78,7 +78,7 @@ def sign(
             f"{person.name}: the root does not name this offline key; it signs nothing here",
             hint="who signs: hotline-exchange registry status DRAFT DIR",
         )
-    if person.offline.keyid in one.keyids:
+    if one.signed_by(person.offline.keyid):
         files.write_whole(names[0], one.to_bytes())
         _say(show, checked, f"{person.name} has signed this already.")
         return

@@ -76,6 +76,10 @@ class Draft:
         """The keys whose signatures are there, whether they count or not."""
         return frozenset(keyid for part in self.parts for keyid in part.signatures)
 
+    def signed_by(self, keyid: str) -> bool:
+        """Whether this key has signed all that is to be signed."""
+        return all(keyid in part.signatures for part in self.parts)
+
     def to_bytes(self) -> bytes:
         """The file."""
         texts = [base64url.encode(part.to_bytes()) for part in self.parts]

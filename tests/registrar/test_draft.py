@@ -293,6 +293,15 @@ def test_a_signature_over_other_bytes_is_named_and_refused(net: Ceremony) -> Non
     assert error.value.code == "signature-wrong"
 
 
+@pytest.mark.parametrize("text", ["", "zz", "00", "00" * 64, "00" * 100_000])
+def test_a_signature_that_is_none_is_named_and_refused(net: Ceremony, text: str) -> None:
+    made = net.signed(net.draft(), "carla")
+    spoilt = altered(made, lambda value: value["signatures"][0].update(sig=text), "metadata")
+    with pytest.raises(Refused, match="carla") as error:
+        net.check(draft.read(spoilt))
+    assert error.value.code == "signature-wrong"
+
+
 def test_a_draft_of_an_earlier_state_is_refused(live: Ceremony) -> None:
     live.change("network.json", name="Renamed")
     old = live.signed(live.draft(), "anna", "ben")

@@ -521,3 +521,13 @@ def test_a_fast_forward_by_a_stolen_daily_key_ends_with_its_root(net: Ceremony) 
     assert state.timestamp is not None
     assert state.timestamp.signed.version == 1
     assert read(net).view.members.keys() == {DE}
+
+
+def test_a_signature_that_was_taken_off_the_list_is_made_again(net: Ceremony) -> None:
+    made = net.signed(net.root_draft(roots.without(net.root(), "anna", NOW)), "ben")
+    keyid = net.admins["ben"].public.offline.keyid
+    assert made.signed_by(keyid)
+    assert made.targets is not None
+    made.targets.signatures.clear()
+    assert not made.signed_by(keyid)
+    assert net.signed(made, "ben").signed_by(keyid)
