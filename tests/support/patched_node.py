@@ -1,8 +1,9 @@
 """The command line with a fault planted in it, to prove that a check can fail: `patched_node.py FAULT serve`.
 
 Each fault is a mistake that somebody could make. It stands still inside its window for a moment, so that a
-kill at a random moment has a chance to hit it. Two are no faults of ours: `slow` only stands still between a
-commit and what follows it, and with `clock:SECONDS` the machine's clock is wrong by so much.
+kill at a random moment has a chance to hit it. Three are no faults of ours: `slow` only stands still between
+a commit and what follows it, `hurry` shortens two waits, and with `clock:SECONDS` the machine's clock is
+wrong by so much.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from unittest import mock
 from exchange.cli.main import main
 from exchange.core import limits, strict_json
 from exchange.core.names import DocumentId, MemberId
-from exchange.flow import idempotency
+from exchange.flow import idempotency, identity
 from exchange.flow.collect import Collect, Failed, HostedMailbox, OwnMailbox
 from exchange.flow.deliver import Deliver
 from exchange.flow.draft import entry_of
@@ -138,6 +139,12 @@ def slow() -> None:
     HostedMailbox.acknowledge = slow_acknowledge_at_host  # type: ignore[method-assign]
 
 
+def hurry() -> None:
+    """A new key of ours is in use a second after the registry has it, and so is its card."""
+    identity.SETTLE_SECONDS = 1  # type: ignore[misc]
+    service.TEND_SECONDS = 1.0  # type: ignore[misc]
+
+
 def clock(seconds: int) -> None:
     """The machine's clock is fast."""
 
@@ -152,6 +159,7 @@ FAULTS: Mapping[str, Callable[[], None]] = {
     "answer-before-t1": answer_before_t1,
     "url-in-the-log": url_in_the_log,
     "slow": slow,
+    "hurry": hurry,
 }
 
 if __name__ == "__main__":
