@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import MappingProxyType
 
 from exchange.core import base64url, evidence_parts, jws, strict_json
@@ -146,10 +147,12 @@ def _refuted(schemas: Schemas, statement: Statement, signed: bytes, lines: Seque
 
 
 def _files_of_maker(statement: Statement, lines: Sequence[bytes]) -> Iterator[bytes]:
-    """The maker's registry files, by the statement's names and by the lines' own, whatever their digests."""
-    for (name, _), line in zip(statement.parts, lines, strict=False):
-        value = _leniently(line)
-        names = {name, str(value.get("name"))}
+    """The maker's registry files, by the statement's names and by the lines' own, whatever their digests; b""
+    for one that cannot be read.
+    """
+    for part, line in zip_longest(statement.parts, lines):
+        value = _leniently(line or b"")
+        names = {"" if part is None else part[0], str(value.get("name"))}
         if any(evidence_parts.is_member(one, statement.member) for one in names):
             try:
                 yield base64url.decode(value.get("data"), "data")

@@ -34,6 +34,7 @@ class Made:
     sender: bytes
     recipient: bytes
     third: bytes
+    plain: bytes
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +42,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     async def make() -> Made:
         async with world(tmp_path_factory.mktemp("evidence")) as w:
             document = await w.exchange()
+            plain = await w.file(w.b, document)
             await w.publish(one=replace(w.members[DE], languages=("de", "en")))
             [third] = (w.office.mirror / "targets" / "members").glob(f"*.{FR}.json")
             ends = await w.file(w.a, document), await w.file(w.b, document)
-            return Made(w.office.root, *ends, third.read_bytes())
+            return Made(w.office.root, *ends, third.read_bytes(), plain)
 
     return asyncio.run(make())
 
@@ -78,12 +80,21 @@ def test_one_byte_changed_anywhere_is_found_and_named(made: Made) -> None:
 
 
 def test_the_bytes_around_every_line_break_are_found_and_named(made: Made) -> None:
-    data = made.sender
+    data = made.plain
     ends = [n for n, byte in enumerate(data) if byte == 10]
     for position in sorted({near for end in ends for near in range(end - 2, min(end + 12, len(data)))}):
         for other in (changed(data, position), data[:position] + b"\n" + data[position + 1 :]):
             if other != data:
                 assert check(other).steps[0].parts[0] == line_of(data, position), position
+
+
+def test_a_line_break_put_anywhere_is_found_and_named(made: Made) -> None:
+    """All lines behind it stand in another's place, also that of the maker's keys."""
+    data = made.plain
+    for position in range(5, len(data), STRIDE):
+        if data[position] != 10:
+            report = check(data[:position] + b"\n" + data[position + 1 :])
+            assert report.steps[0].parts[0] == line_of(data, position), position
 
 
 def test_a_file_that_was_cut_or_lengthened_is_broken(made: Made) -> None:

@@ -186,6 +186,8 @@ class ServedMember:
             fields.setdefault("Content-Type", "application/json")
         async with self.session.request(method, path, data=data, headers=fields) as answer:
             text = await answer.read()
+            if answer.content_type.endswith("ndjson"):
+                return Answer(answer.status, text.decode(), dict(answer.headers))
             told = json.loads(text) if "json" in answer.content_type and text else text
             return Answer(answer.status, told, dict(answer.headers))
 
