@@ -75,10 +75,12 @@ def roots(parts: Mapping[str, bytes], pinned: bytes | None) -> Chain:
 
 
 def signed_under(chain: Sequence[bytes], data: bytes) -> Metadata[Targets]:
-    """The list in `data` by the newest root of the chain that stands behind it; raises `Refused`."""
-    for count in range(len(chain), 1, -1):
+    """The list in `data`, by the newest root that stands behind it of a chain that was verified; raises
+    `Refused`.
+    """
+    for root in reversed(chain[1:]):
         try:
-            return verify_targets(verify_roots(chain[:count]).signed, data)
+            return verify_targets(verify_roots([root]).signed, data)
         except Refused:
             continue
     return verify_targets(verify_roots(chain[:1]).signed, data)

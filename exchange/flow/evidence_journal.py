@@ -8,6 +8,7 @@ Reading only, in the caller's transaction. What the anchor proves is core's matt
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +27,7 @@ BEFORE_SECONDS: Final = 120
 AFTER_SECONDS: Final = 3600
 """Seconds behind the moment after which the search ends: an entry is written with what it is about."""
 PAGE: Final = 1000
+MESSAGES_PAGE: Final = 20
 MESSAGES: Final = 1000
 """Messages of ours that are looked through for an anchor: some hours of a busy node."""
 _WHATS: Final = frozenset({"sent", "received", "refused"})
@@ -105,7 +107,7 @@ async def _anchor(
 ) -> None:
     """Add what told a peer a head above the entry, and the peer's receipt for it."""
     carried: tuple[Row, Manifest] | None = None
-    for row in await evidence.manifests(tx, member, floor(moment - BEFORE_SECONDS), MESSAGES):
+    async for row in _messages(tx, member, floor(moment - BEFORE_SECONDS)):
         told = manifest_of(bytes(row["jws"]))
         if told is None or told.journal.log != position.log or told.journal.n < position.n:
             continue
@@ -121,6 +123,17 @@ async def _anchor(
     if carried is not None:
         found.state = Journalled.CARRIED
         await _told(tx, found, position, *carried)
+
+
+async def _messages(tx: Transaction, member: MemberId, since: str) -> AsyncIterator[Row]:
+    """Manifests of ours from an id on, a page at a time: they are large, and the first is mostly the one."""
+    rows: Sequence[Row] = await evidence.manifests(tx, member, since, MESSAGES_PAGE)
+    for _ in range(MESSAGES // MESSAGES_PAGE):
+        for row in rows:
+            yield row
+        if len(rows) < MESSAGES_PAGE:
+            return
+        rows = await evidence.manifests(tx, member, f"{rows[-1]['jti']}~", MESSAGES_PAGE)
 
 
 async def _told(tx: Transaction, found: Journal, position: Position, row: Row, told: Manifest) -> None:

@@ -218,6 +218,7 @@ async def test_a_file_of_the_registry_that_is_gone_is_missed(w: World) -> None:
 async def test_an_entry_is_found_in_a_long_journal(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """By halving the time, past entries without a text; and not found when its text is erased."""
     monkeypatch.setattr(evidence_journal, "PAGE", 2)
+    monkeypatch.setattr(evidence_journal, "MESSAGES_PAGE", 1)
     documents = []
     for _ in range(6):
         documents.append(await w.exchange())
@@ -226,7 +227,9 @@ async def test_an_entry_is_found_in_a_long_journal(w: World, monkeypatch: pytest
         data = await w.file(w.a, document)
         assert said(check(data))["journal"] == "ok"
     async with w.a.db.transaction() as tx:
-        await tx.execute("UPDATE journal SET entry = NULL WHERE CAST(entry AS TEXT) LIKE ?", (f"%{documents[3]}%",))
+        await tx.execute(
+            "UPDATE journal SET entry = NULL WHERE CAST(entry AS TEXT) LIKE ?", (f"%{documents[3]}%",)
+        )
     assert said(check(await w.file(w.a, documents[3])))["journal"] == "not-shown"
     assert said(check(await w.file(w.a, documents[4])))["anchor"] == "ok"
 

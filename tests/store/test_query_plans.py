@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from exchange.store import feed, inbox, journal, mailboxes, manifests, outbox, peers, referrals, tests
+from exchange.store import (
+    evidence,
+    feed,
+    inbox,
+    journal,
+    mailboxes,
+    manifests,
+    outbox,
+    peers,
+    referrals,
+    tests,
+)
 from exchange.store.migrate import migrations
 from exchange.store.port import Args, Row
 
@@ -65,6 +76,10 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "an attempt": lambda tx: manifests.attempt(tx, "j"),
     "a manifest": lambda tx: manifests.one(tx, "de-x", "j"),
     "the journal's head": lambda tx: journal.head(tx, "log"),
+    "what came in under an id": lambda tx: evidence.received(tx, "d"),
+    "messages from a moment on": lambda tx: evidence.manifests(tx, "de-x", "j", 20),
+    "a journal entry": lambda tx: evidence.entry(tx, "log", 5),
+    "leaves of the journal": lambda tx: evidence.leaves(tx, "log", 5, 9),
     "the inbox of people": lambda tx: feed.page(tx, 5, 100, "receipt"),
 }
 
