@@ -217,6 +217,7 @@ class Metrics:
     registry_version: Gauge
     registry_expires_seconds: Gauge
     card_expires_seconds: Gauge
+    key_expires_seconds: Gauge
     http_requests_total: Counter
     loop_failures_total: Counter
     log_fields_dropped_total: Counter
@@ -239,6 +240,7 @@ FIGURES: Final[Mapping[str, tuple[type[Counter] | type[Gauge], str, tuple[str, .
     "registry_version": (Gauge, "Version of the registry that the node goes by", ()),
     "registry_expires_seconds": (Gauge, "Seconds until the registry expires, at the last look", ()),
     "card_expires_seconds": (Gauge, "Seconds until our key card expires, at the last look", ()),
+    "key_expires_seconds": (Gauge, "Seconds until our last registered key ends", ("kind",)),
     "http_requests_total": (Counter, "Requests answered", ("api", "route", "status")),
     "loop_failures_total": (Counter, "Rounds of a loop that ended in an error", ("loop",)),
     "log_fields_dropped_total": (Counter, "Log fields that the gate left out", ()),

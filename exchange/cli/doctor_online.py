@@ -9,10 +9,11 @@ from __future__ import annotations
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from exchange.cli.connection import Node, connected
+from exchange.cli.connection import Answer, connected
 from exchange.cli.findings import Finding, bad, warning, well
 from exchange.cli.node_state import readiness
 from exchange.client.address_guard import AddressGuard
@@ -21,6 +22,7 @@ from exchange.client.mailbox import PeerMailbox
 from exchange.client.registry import Known, Registry
 from exchange.config import Config
 from exchange.core import limits
+from exchange.core.expiry import stage
 from exchange.core.keys import HttpKey
 from exchange.core.registry_view import RegistryState
 from exchange.core.schema import Schemas
@@ -52,7 +54,8 @@ async def _node(config: Config, now: int) -> tuple[list[Finding], bool]:
     try:
         async with connected(config) as node:
             said = await readiness(node)
-            cards = await _card(node, now)
+            said_of_keys = await node.get("/v1/keys")
+            cards = [*_card(said_of_keys, now), *_keys(said_of_keys, now)]
     except Unavailable as error:
         return [warning("node", f"{error.message} ({error.code})", error.hint or "")], False
     except ExchangeError as error:
@@ -66,14 +69,28 @@ async def _node(config: Config, now: int) -> tuple[list[Finding], bool]:
     return [*reasons, *cards], True
 
 
-async def _card(node: Node, now: int) -> list[Finding]:
-    card = (await node.get("/v1/keys"))["card"]
+def _card(said: Answer, now: int) -> list[Finding]:
+    card = said["card"]
     if card is None:
         return [bad("key card", "there is none", "hotline-exchange keys rotate")]
     left = parse_time(card["exp"], "card.exp") - now
     if left < limits.CARD_LIFE_SECONDS - limits.CARD_ROTATE_SECONDS - 86400:
         return [bad("key card", f"ends in {left // 86400} days", "hotline-exchange keys rotate")]
     return [well("key card", f"good for {left // 86400} more days")]
+
+
+def _keys(said: Answer, now: int) -> Iterator[Finding]:
+    """What is about to expire of the keys that the registry has."""
+    for kind in ("signing", "http"):
+        rows = [row for row in (said["registered"] or {}).get(kind, ()) if not row["revoked"]]
+        lives = [(parse_time(row["exp"], "exp"), parse_time(row["nbf"], "nbf")) for row in rows]
+        if lives:
+            end, begin = max(lives)
+            if stage(begin, end, now) is not None:
+                hint = f"hotline-exchange change --rotate {kind}"
+                yield warning(f"{kind} key", f"ends in {max(end - now, 0) // 86400} days", hint)
+            else:
+                yield well(f"{kind} key", f"good for {(end - now) // 86400} more days")
 
 
 def _ports(config: Config) -> list[Finding]:

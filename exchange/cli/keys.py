@@ -50,8 +50,11 @@ def _tell(show: Show, said: Answer) -> None:
             ("http", entry["key"]["kid"], entry["exp"], "revoked" if entry["revoked"] else "registered")
         )
     in_use = {*said["in_use"]["signing"], said["in_use"]["http"]}
-    for kid in sorted(in_use - {kid for _, kid, _, _ in rows}):
-        rows.append(("signing or http", kid, None, "not registered"))
+    known = {kid for _, kid, _, _ in rows}
+    unknown = [*sorted(in_use - {None}), *said.get("waiting", ())]
+    rows += [
+        ("signing or http", kid, None, "not registered") for kid in dict.fromkeys(unknown) if kid not in known
+    ]
     for seed in said["seeds"]:
         rows.append(("encryption", seed["kid"], seed["exp"], "destroyed" if seed["destroyed"] else "held"))
     in_use |= {said["card"]["kid"]} if said["card"] else set()

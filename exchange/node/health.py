@@ -103,6 +103,8 @@ class Health:
         metrics.oldest_waiting_seconds.set(0 if oldest is None else now - oldest)
         metrics.peers_backing_off.set(held_back)
         metrics.card_expires_seconds.set(parts.cards.expires - now)
+        for kind, _, end in parts.keys.lasting():
+            metrics.key_expires_seconds.labels(kind).set(end - now)
         if parts.watch.known is not None:
             metrics.registry_version.set(parts.watch.known.view.version)
             metrics.registry_expires_seconds.set(parts.watch.known.view.expires_at - now)
