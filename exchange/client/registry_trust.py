@@ -151,7 +151,8 @@ class Mirror:
             self._updater.refresh()
         finally:
             self._check_roots(trusted.root.version)
-        if max(trusted.timestamp.version, trusted.targets.version) > INTEGER_MAX:
+        signed = (trusted.timestamp, trusted.snapshot, trusted.targets)
+        if any(one.version > INTEGER_MAX for one in signed):
             raise Refused("registry-malformed", "the registry's metadata has a version beyond 2^53 - 1")
 
     def _check_roots(self, last: int) -> None:

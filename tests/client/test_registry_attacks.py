@@ -280,13 +280,13 @@ async def test_a_fast_forward_by_a_stolen_quorum_ends_with_a_root_that_replaces_
     assert (await refresh(forge)).view.version == 2
 
 
-@pytest.mark.parametrize("role", ["timestamp", "targets"])
+@pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
 async def test_a_version_that_cannot_be_written_down_is_refused_and_forgotten(
     forge: Forge, role: str
 ) -> None:
     """Beyond 2^53 - 1 our own copy could not be read again."""
-    if role == "timestamp":
-        forge.lead(1, timestamp=2**53)
+    if role != "targets":
+        forge.lead(1, **{"snapshot": 3, "timestamp": 3, role: 2**53})
     else:
         forge.publish(MORE, 2**53, snapshot=2)
     assert await refused(forge) == "registry-malformed"
