@@ -141,8 +141,11 @@ def receipt(schemas: Schemas, evidence: Evidence, members: Members) -> tuple[Ste
     verdict, standing = standing_of(found.signed, None if ours else said.seen.receipted_at, subject.sender)
     what = "received" if found.code is None else f"refused (code {found.code})"
     says = f"{subject.recipient} signed at {format_time(found.at)} that it {what} this document{standing}"
-    blamed = () if verdict is Verdict.OK else names
-    return Step(StepName.RECEIPT, verdict, says, blamed), found if verdict is Verdict.OK else None
+    if verdict is Verdict.OK:
+        return Step(StepName.RECEIPT, verdict, says), found
+    if ours:  # the maker's own receipt, of which nobody needs to convince it
+        return Step(StepName.RECEIPT, Verdict.NOT_SHOWN, f"{says}; so it shows nothing"), None
+    return Step(StepName.RECEIPT, verdict, says, names), None
 
 
 def signed_manifest(evidence: Evidence, name: str, by: Member) -> Signed:

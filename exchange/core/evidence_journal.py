@@ -5,8 +5,8 @@ manifest of the maker's told a peer; and the peer has signed for a document of t
 written before the peer received that message, whatever the maker's clock said.
 
 Rules: the entry names this document and its digest. Leaves alone stand for what is between: nothing of other
-documents is shown. What is not there is `not-shown`, and so is what a revoked key tells: it takes nothing from
-the signatures. What is there and does not fit is `broken`.
+documents is shown. What is not there is `not-shown`, and so is what a revoked key tells: it takes nothing
+from the signatures. What is there and does not fit is `broken`.
 """
 
 from __future__ import annotations

@@ -176,6 +176,18 @@ async def test_a_sender_whose_own_key_was_revoked_is_dated_by_the_receipt(w: Wor
     assert "before the key could have been in other hands" in step(data, "signature")
 
 
+async def test_a_recipient_whose_own_key_was_revoked_still_proves_the_authorship(w: World) -> None:
+    document = await w.exchange()
+    fresh = member_keys(NL, "2").signing
+    await w.revoke(NL, NOW + 100, NOW + 50)
+    [revoked] = w.members[NL].signing
+    await w.publish(one=replace(w.members[NL], signing=(revoked, signing_record(fresh))))
+    identity = replace(w.b.answer.identity, keys=lambda: fresh)
+    report = check(await Evidence(w.b.db, w.b.world, identity, w.archive(w.b)).of(document))
+    assert (report.verdict, said(report)["signature"]) == (Verdict.OK, "ok")
+    assert said(report)["receipt"] == "not-shown"
+
+
 async def test_the_list_by_which_the_sender_went_is_in_the_file(w: World) -> None:
     document = await w.exchange()
     await w.publish(one=replace(w.members[NL], languages=("nl",)))
