@@ -1,23 +1,32 @@
-"""The README says what is true: its commands and options exist, and its links lead somewhere."""
+"""The README and the pages with ceremonies say what is true: their commands and options exist, and links lead
+somewhere.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from support.cli import run
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```console\n(.*?)```", TEXT, flags=re.S)
-LINES = [line.removeprefix("$ ") for block in BLOCKS for line in block.splitlines()]
-COMMANDS = sorted(
-    {line for line in LINES if "hotline-exchange " in line and not line.startswith("export")}
-    | set(re.findall(r"`(hotline-exchange [^`]+)`", TEXT))
-)
+PAGES = [TEXT, *((ROOT / page).read_text() for page in ("docs/administration.md", "docs/evidence.md"))]
+
+
+def commands(text: str) -> set[str]:
+    """The commands of a page, in its blocks and in its sentences."""
+    blocks = re.findall(r"```console\n(.*?)```", text, flags=re.S)
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    found = {line for line in lines if "hotline-exchange " in line and not line.startswith("export")}
+    return found | set(re.findall(r"`(hotline-exchange [^`]+)`", text))
+
+
+COMMANDS = sorted(set().union(*map(commands, PAGES)))
 
 
 def known(line: str) -> list[str]:
@@ -26,23 +35,16 @@ def known(line: str) -> list[str]:
     words = words[[w.endswith("hotline-exchange") for w in words].index(True) + 1 :]
     commands: list[str] = []
     while True:
-        run = subprocess.run(
-            [sys.executable, "-m", "exchange.cli", *commands, "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={"COLUMNS": "200", "NO_COLOR": "1", "PATH": "/usr/bin:/bin"},
-        )
-        if run.returncode:
+        with mock.patch.dict(os.environ, {"COLUMNS": "200", "NO_COLOR": "1"}):
+            ran = run(*commands, "--help")
+        if ran.code:
             return [f"no command {' '.join(commands)}"]
         rest = words[len(commands) :]
-        if "Commands:" not in run.stdout or not rest or rest[0].startswith("-"):
+        if "Commands:" not in ran.out or not rest or rest[0].startswith("-"):
             break
         commands.append(rest[0])
     options = [word.partition("=")[0] for word in words if word.startswith("--")]
-    return [
-        option for option in options if f"{option} " not in run.stdout and f"{option}\n" not in run.stdout
-    ]
+    return [option for option in options if f"{option} " not in ran.out and f"{option}\n" not in ran.out]
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -9,8 +9,8 @@ and what they see.
 
 `<name>` stands for some text of one line: kept at its first place, the same again at every later one, in
 output and in commands; `<any>` is not kept. `...` stands for any lines. After the output comes `exit N`, if
-the code is not 0. Besides `hotline-exchange` there are `cp`, `rm`, and `hotline-exchange serve ... &`, which is
-a process of its own until the end. Errors come behind the output.
+the code is not 0. Besides `hotline-exchange` there are `cp`, `rm`, and `hotline-exchange serve ... &`, a
+process of its own until the end. Errors come behind the output.
 """
 
 from __future__ import annotations
