@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -478,3 +479,30 @@ def test_the_names_of_limits_are_those_of_the_schema() -> None:
     ]
     assert parts["maxItems"] == limits.EVIDENCE_PARTS
     assert schemas().accepts("evidence-1", {}) is False
+
+
+def spoilt(chance: random.Random) -> Callable[[Claims, Parts], None]:
+    """One part cut, lost, garbled, doubled, or in the place of another."""
+
+    def change(claims: Claims, parts: Parts) -> None:
+        name, other = chance.choice(list(parts)), chance.choice(list(parts))
+        data, at = parts[name], chance.randrange(len(parts[name]) + 1)
+        kinds = (
+            data[:at],
+            parts[other],
+            data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :],
+            data[:at] + data[at : at + 30] * 2 + data[at + 30 :],
+        )
+        parts[name] = chance.choice(kinds)
+        if chance.random() < 0.2:
+            del parts[name]
+        if chance.random() < 0.2:
+            claims["made_at"] = chance.choice((0, NOW, 253_402_300_799))
+
+    return change
+
+
+def test_whatever_a_maker_puts_into_a_file_the_examination_ends_with_a_verdict(made: Made) -> None:
+    chance = random.Random(7)
+    found = {check(forged(made.recipient, spoilt(chance))).verdict for _ in range(150)}
+    assert Verdict.BROKEN in found
