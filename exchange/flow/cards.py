@@ -11,6 +11,7 @@ all the same.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -49,6 +50,7 @@ class Cards:
     _kid: str = ""
     _serial: int = 0
     _expires: int = 0
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def card(self) -> bytes:
@@ -91,18 +93,23 @@ class Cards:
     async def tend(self) -> bool:
         """Rotate when it is time, destroy what is past; whether there is a new card."""
         now = self.world.now()
-        try:
-            made = self._due(now) or not self._signed_by_us()
-            if made:
-                await self.rotate()
-        except Unavailable:  # no entry of ours may sign: /readyz says so
-            made = False
+        by = self._signer()
+        made = by is not None and (self._due(now) or not self._signed_by(by))
+        if made:
+            await self.rotate(signing=by)
         async with self.db.reading() as tx:
             rows = await seeds.every(tx)
         for row in rows:
             if row["sealed"] is not None and now > row["card_exp"] + limits.SEED_KEEP_SECONDS:
                 await self._destroy(row["kid"])
         return made
+
+    def _signer(self) -> SigningKeys | None:
+        """The entry in use; None when no entry of ours may sign, which /readyz says."""
+        try:
+            return self.identity.signing
+        except Unavailable:
+            return None
 
     def _due(self, now: float) -> bool:
         age = now - (self._expires - limits.CARD_LIFE_SECONDS)
@@ -113,11 +120,11 @@ class Cards:
         member = self.registered()
         return 0 if member is None else member.min_card
 
-    def _signed_by_us(self) -> bool:
+    def _signed_by(self, keys: SigningKeys) -> bool:
         """Whether the newest card is signed by the entry that we sign with now: peers drop it when a key
         goes.
         """
-        ed25519, ml_dsa_65 = self.identity.signing.entry
+        ed25519, ml_dsa_65 = keys.entry
         entry = SigningRecord(ed25519, ml_dsa_65, 0, self._expires, None)
         try:
             key_card.parse(self._card, self.identity.member, [entry])
@@ -129,7 +136,11 @@ class Cards:
         """Make a new key and card; `retire` says that no older key may be sealed to any more. `signing` signs
         instead of the entry in use, for when none is.
         """
-        now, by = int(self.world.now()), signing or self.identity.signing
+        async with self._one_at_a_time:
+            await self._rotate(retire, signing or self.identity.signing)
+
+    async def _rotate(self, retire: bool, by: SigningKeys) -> None:
+        now = int(self.world.now())
         seed = self.world.random(SEED_BYTES)
         key = EncryptionKey.from_seed(seed)
         serial = max(now, self._serial + 1, self._lowest())

@@ -191,7 +191,7 @@ def proved(challenge: Challenge, me: MemberId, seed_for: Callable[[str], bytes |
         answer = registration.answer(challenge.sealed, EncryptionKey.from_seed(seed))
     except Refused as error:
         raise Invalid(
-            "challenge-key", error.message, hint="send a new registration: hotline-exchange change"
+            "challenge-key", error.message, hint="ask for a challenge to the key of your last registration"
         ) from None
     return Proof(me, challenge.kid, answer)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -330,3 +331,11 @@ async def test_before_a_registry_knows_us_the_newest_key_is_used(pair: Pair) -> 
     assert unknown.signing() is a.ring.signing[0]
     assert unknown.standing() == (Standing.NOT_REGISTERED, Standing.NOT_REGISTERED)
     assert MemberId(a.me) in a.network.view.members
+
+
+async def test_two_rotations_at_once_make_two_serials(pair: Pair) -> None:
+    a, _ = pair
+    await asyncio.gather(*(a.cards.rotate() for _ in range(5)), a.registering.change({}, ["signing"], LOCAL))
+    rows = await a.rows("SELECT serial, kid FROM seeds ORDER BY serial")
+    assert len({row["serial"] for row in rows}) == len(rows) == 7
+    assert rows[-1]["kid"] == a.cards.kid
