@@ -22,10 +22,11 @@ import typer
 
 from exchange.cli.connection import Node
 from exchange.cli.demo_feed import Feed, read_feed
-from exchange.cli.demo_join import join_network
+from exchange.cli.demo_join import REGISTRY, join_network
 from exchange.cli.demo_nodes import CONFIG
 from exchange.cli.demo_people import alarms_of, answer_all, hand_in, hear, states_of
 from exchange.cli.demo_plan import NetworkPlan, make_plan
+from exchange.cli.demo_proof import Proof, prove
 from exchange.cli.demo_screen import Screen
 from exchange.cli.demo_tally import Tally
 from exchange.cli.options import AsJson
@@ -33,6 +34,7 @@ from exchange.cli.show import Show
 from exchange.errors import Invalid
 
 FAILED: Final = 1
+ROOT: Final = "root.json"
 SAMPLE: Final = "The feed is a sample of malware URLs (URLhaus, abuse.ch): a harmless stand-in for reports."
 PROMISE: Final = "They count as assessed by nobody. No URL of them is fetched, resolved or shown."
 
@@ -92,7 +94,9 @@ async def _run(show: Show, feed: Feed, plan: NetworkPlan, place: Path, *, keep: 
         with Screen(show, tally) as screen:
             await _exchange(nodes, plan, feed, tally, screen)
         times = Times(ready - started, time.monotonic() - ready)
-        right = _tell(show, tally, times)
+        root = (place / REGISTRY / ROOT).read_bytes()
+        proof = await prove(nodes[0], tally.states, place, root)
+        right = _tell(show, tally, times, proof)
         if keep:
             _tell_how_to_look(show, place, plan)
             await _told_to_stop()
@@ -131,12 +135,15 @@ async def _exchange(
         tally.alarms.update(str(item.get("code")) for item in await alarms_of(node))
 
 
-def _tell(show: Show, tally: Tally, times: Times) -> bool:
-    """The balance; whether it adds up."""
+def _tell(show: Show, tally: Tally, times: Times, proof: Proof | None) -> bool:
+    """The balance and the evidence; whether it adds up and is sound."""
     faults = tally.faults()
+    if proof is not None and not proof.sound:
+        faults.append("the evidence of a referral is not sound")
     seconds = {"set_up": round(times.set_up, 1), "exchange": round(times.exchange, 1)}
     if show.json:
-        show.value({"ok": not faults, **tally.to_json(), "seconds": seconds})
+        made = None if proof is None else {"file": str(proof.file), "verdict": proof.verdict.value}
+        show.value({"ok": not faults, **tally.to_json(), "evidence": made, "seconds": seconds})
         return not faults
     invalid = sum(tally.invalid.values())
     why = ", ".join(f"{count} {code}" for code, count in sorted(tally.invalid.items()))
@@ -149,6 +156,8 @@ def _tell(show: Show, tally: Tally, times: Times) -> bool:
         f"{tally.routed} routed = {tally.receipted} receipted = {tally.received} opened at their recipients "
         f"= {tally.answered} answered, as the sender heard"
     )
+    if proof is not None and proof.sound:
+        show.line(f"Evidence of one of them for a third party is sound: {proof.file.name}")
     for fault in faults:
         show.line(f"  does not add up: {fault}")
     verdict = "The balance does not add up." if faults else "The balance adds up."
@@ -170,6 +179,8 @@ def _tell_how_to_look(show: Show, place: Path, plan: NetworkPlan) -> None:
     show.line(f"  {command} list --direction received --config {first}")
     show.line(f"  {command} inbox --follow --config {first}")
     show.line(f"  {command} journal verify --config {first}")
+    show.line(f"  {command} registry history {place / REGISTRY}")
+    show.line(f"  {command} evidence verify {place}/*.evidence --root {place / REGISTRY / ROOT}")
     for person in plan.everybody[2:]:
         show.line(f"  and as {person.id}: --config {place / person.id / CONFIG}")
     show.line("Ctrl-C here stops all of it.")

@@ -56,7 +56,7 @@ def export(
     report = examine(
         Schemas(resources.schema_documents()), data, _read(load_config(config).registry.bootstrap)
     )
-    _write(path, data)
+    write_file(path, data)
     if as_json:
         show.value({"file": str(path), "bytes": len(data), **_told(report)})
         return
@@ -105,7 +105,8 @@ def _read(path: Path) -> bytes:
         return file.read(limits.EVIDENCE_BYTES + 1)
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes) -> None:
+    """Write an evidence file that only its owner may read, over nothing that is there."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
