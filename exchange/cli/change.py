@@ -42,7 +42,7 @@ def change(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to make; else <id>.registration.json."),
+        typer.Option("--output", "-o", help="The file to make; else <id>.change.json."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     as_json: AsJson = False,
@@ -53,7 +53,7 @@ def change(
     "none" takes a deputy, the languages or the office hours away.
     """
     show = Show(as_json)
-    path = output or Path(f"{load_config(config).member}.registration.json")
+    path = output or Path(f"{load_config(config).member}.change.json")
     check_unused(path, force)
     said = {"name": name, "site": site, "mailbox": mailbox and mailbox.rstrip("/"), "deputy": deputy}
     said |= {"office_hours": office_hours}

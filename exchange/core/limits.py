@@ -92,7 +92,7 @@ REGISTRY_REFRESH_SECONDS: Final = 60
 """Seconds between looks at the registry: how soon a suspension takes effect."""
 
 REGISTRY_LIFE_SECONDS: Final = 14 * 86400
-"""Seconds from the signing of the registry's daily part to its expiry: one missed weekly renewal is no loss."""
+"""Seconds from the signing of the registry's daily part to its expiry: a missed week is no loss."""
 
 REGISTRY_GRACE_SECONDS: Final = 7 * 86400
 """Seconds after the registry's expiry during which a node still sends to members that it knew."""

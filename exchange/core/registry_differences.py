@@ -1,9 +1,10 @@
 """What a new registry changes, in sentences that an administrator can read before signing.
 
-Rules: one sentence for each fact: who joins, each field of a member from what to what, each key by its kid
-and fingerprint, each revocation, each destination of a country, and who answers for a country now and
-before, which a change of status moves as well. The order is that of the paths. A file that cannot be read is
-named and not compared: whoever signs refuses it anyway. This module knows no signatures and decides nothing.
+Rules: no changed file goes unmentioned; one sentence for each fact: who joins, each field of a member from
+what to what, each key by its kid and fingerprint, each revocation, each destination of a country, and who
+answers for a country now and before, which a change of status moves as well. The order is that of the paths.
+A file that cannot be read is named and not compared: whoever signs refuses it anyway. This module knows no
+signatures and decides nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from exchange.core.times import format_time
 from exchange.errors import Invalid, Refused
 
 NOBODY: Final = "nobody"
+GOES: Final = "disappears; it named nobody"
 _PLAIN: Final = (
     "kind", "country", "name", "site", "status", "mailbox", "card", "min_card", "deputy", "languages",
     "office_hours", "accepts",
@@ -47,9 +49,19 @@ def differences(
     `now` in unix seconds decides which keys' time is over, as in `registration.check`; 0 means none.
     """
     changes: list[Change] = []
+    empty: list[str] = []
     for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path):
-            changes += [Change(path, sentence) for sentence in _of_file(schemas, path, before, after, now)]
+        if before.get(path) == after.get(path):
+            continue
+        told = [Change(path, sentence) for sentence in _of_file(schemas, path, before, after, now)]
+        if not told and path in before:
+            told = [Change(path, f"{path}: {'says the same in other bytes' if path in after else GOES}")]
+        elif not told:
+            empty.append(path)
+        changes += told
+    if empty:
+        codes = " ".join(_code(path) for path in empty)
+        changes.append(Change(empty[0], f"{len(empty)} countries say for the first time: {NOBODY}: {codes}"))
     return (*changes, *_answering(_view(schemas, before), _view(schemas, after)))
 
 
@@ -65,7 +77,7 @@ def _of_file(
     if path == NETWORK:
         yield from _network(was or {}, said or {})
     elif path.startswith("countries/"):
-        yield from _country(path[len("countries/") :].removesuffix(".json"), was or {}, said or {})
+        yield from _country(_code(path), was or {}, said or {})
     else:
         yield from _member(path[len("members/") :].removesuffix(".json"), was, said, now)
 
@@ -93,6 +105,10 @@ def _country(country: str, was: _Value, said: _Value) -> Iterator[str]:
         else:
             for field in ("basis", "rank"):
                 yield from _moved(f"{country}: {name}", field, old[name][field], new[name][field], " ")
+
+
+def _code(path: str) -> str:
+    return path.removeprefix("countries/").removesuffix(".json")
 
 
 def _first(rows: Iterable[_Value]) -> str:
@@ -159,7 +175,7 @@ def _day(moment: int) -> str:
 def _moved(
     whose: str, field: str, was: object, said: object, colon: str = ": ", form: Any = str
 ) -> Iterator[str]:
-    if was == said:
+    if (was or None) == (said or None):
         return
     old, new = ("" if value is None else _text(value, form) for value in (was, said))
     if not old:

@@ -13,7 +13,7 @@ from exchange.core import jws, limits, strict_json
 from exchange.core.names import MemberId
 from exchange.core.registry_view import Member, RegistryView
 from exchange.core.strict_json import JsonObject
-from exchange.errors import Invalid, Refused
+from exchange.errors import Invalid, Problem, Refused
 from exchange.flow import journal
 from exchange.flow.identity import Identity
 from exchange.flow.reading import cursor, moment, shown
@@ -41,6 +41,7 @@ class ReadingNode:
     identity: Identity
     registry: Callable[[], RegistryView]
     mirrors: Sequence[str]
+    left_out: Callable[[], Sequence[Problem]]
 
     async def status(self) -> JsonObject:
         """How much of everything there is, by state."""
@@ -68,7 +69,9 @@ class ReadingNode:
         return [_peer(name, view.member(name), known.get(name), self.world.now()) for name in names]
 
     async def registry_facts(self) -> JsonObject:
-        """The registry that the node goes by; `split_view`: its version was seen with two contents."""
+        """The registry that the node goes by; `split_view`: its version was seen with two contents;
+        `left_out`: what breaks a rule and does not count.
+        """
         view = self.registry()
         async with self.db.reading() as tx:
             split = await registry_versions.differs(tx, view.version, view.digest)
@@ -80,6 +83,7 @@ class ReadingNode:
             "state": view.state_at(int(self.world.now())).value,
             "mirrors": list(self.mirrors),
             "split_view": split,
+            "left_out": [problem.pointer for problem in self.left_out()],
         }
 
     async def journal(self) -> JsonObject:

@@ -9,7 +9,7 @@ that is active again. One version with two contents is a split view: people are 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -17,7 +17,7 @@ from exchange.client.registry import Known
 from exchange.core.names import DocumentId, MemberId
 from exchange.core.opening import OpeningCode
 from exchange.core.registry_view import MemberStatus, RegistryState, RegistryView
-from exchange.errors import ExchangeError, Unavailable
+from exchange.errors import ExchangeError, Problem, Unavailable
 from exchange.flow import journal
 from exchange.flow.bell import Bells
 from exchange.flow.receive import Arrived
@@ -61,6 +61,10 @@ class Watch:
         """How old the view is now; None when there is none."""
         return None if self.known is None else self.known.view.state_at(int(self.world.now()))
 
+    def left_out(self) -> Sequence[Problem]:
+        """Files and entries of the registry that break a rule and do not count here."""
+        return () if self.known is None else self.known.left_out
+
     def may_send(self, _member: MemberId) -> bool:
         """Whether the registry's age allows sending; whom we know is a question of the view."""
         return self.state() in (RegistryState.FRESH, RegistryState.GRACE)
@@ -88,6 +92,8 @@ class Watch:
                 await journal.write(tx, self.world, "registry", version=view.version, sha256=view.digest)
             if split or known.split:
                 await self._tell("registry-split-view")
+            if known.left_out:
+                await self._tell("registry-left-out")
             self.bells.journal.ring()
         return changed
 

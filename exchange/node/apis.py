@@ -63,7 +63,8 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
     db, world, bells = parts.db, parts.world, parts.bells
     tokens = Tokens(db, world, bells)
     reading = Reading(db)
-    of_node = ReadingNode(db, world, parts.identity, parts.watch.view, parts.config.registry.mirrors)
+    watch, mirrors = parts.watch, parts.config.registry.mirrors
+    of_node = ReadingNode(db, world, parts.identity, watch.view, mirrors, watch.left_out)
 
     of_keys = ReadingKeys(db, parts.identity.member, parts.keys)
 

@@ -77,7 +77,7 @@ def check(draft: Draft, published: Published, schemas: Schemas, now: int) -> Che
     if stray := draft.registrations.keys() - {path[len("members/") : -len(".json")] for path in changed}:
         raise Refused("draft-file", f"registrations.{min(stray)}: of a member whose file does not change")
     check_changes(schemas, before, after, draft.registrations, now)
-    sentences = tuple(change.sentence for change in differences(schemas, before, after))
+    sentences = tuple(change.sentence for change in differences(schemas, before, after, now))
     renewal = (f"no file changes: the list is renewed until {targets.expires:%Y-%m-%d}",)
     return Checked(draft, published, tallies, sentences or renewal, before, after, done=False)
 

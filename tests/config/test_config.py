@@ -172,7 +172,12 @@ def test_a_wrong_value_is_told_and_not_repeated(setting: str, value: object) -> 
         ({"registry__mirrors": ["http://registry.example"]}, ("/registry/mirrors", "config-insecure")),
         ({"mailbox__host": "hosted", "mailbox__url": None}, ("/mailbox/listen", "config-unused")),
         (
-            {"mailbox__host": "hosted", "mailbox__url": None, "mailbox__listen": None, "registry__serve": True},
+            {
+                "mailbox__host": "hosted",
+                "mailbox__url": None,
+                "mailbox__listen": None,
+                "registry__serve": True,
+            },
             ("/registry/serve", "config-unused"),
         ),
         ({"mailbox__host": "hosted", "mailbox__listen": None}, ("/mailbox/url", "config-unused")),

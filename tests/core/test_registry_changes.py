@@ -455,13 +455,25 @@ TOLD: Sentences = {
         [f"{DE}: the member's file disappears", f"DE: answers now nobody, before {DE} (hotline)"],
     ),
     "nothing": (dict(BEFORE), []),
-    "the same in other bytes": (with_file(member_to_json(member(DE, min_card=NOW))), []),
+    "the same in other bytes": (
+        with_file(member_to_json(member(DE, min_card=NOW))),
+        [f"members/{DE}.json: says the same in other bytes"],
+    ),
+    "countries where nobody answers, for the first time": (
+        BEFORE | destinations("NL") | destinations("FR"),
+        ["2 countries say for the first time: nobody: FR NL"],
+    ),
 }
 
 
 @pytest.mark.parametrize(("after", "wanted"), TOLD.values(), ids=TOLD.keys())
 def test_every_change_is_told_in_a_sentence(after: dict[str, bytes], wanted: list[str]) -> None:
     assert told(BEFORE, after) == wanted
+
+
+def test_an_answer_that_was_nobody_does_not_go_unmentioned() -> None:
+    wanted = ["countries/NL.json: disappears; it named nobody"]
+    assert told(BEFORE | destinations("NL"), dict(BEFORE)) == wanted
 
 
 def test_new_keys_are_told_with_a_fingerprint() -> None:

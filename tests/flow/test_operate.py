@@ -29,7 +29,7 @@ def operator(node: TestNode) -> Operate:
 
 
 def reading(node: TestNode) -> ReadingNode:
-    return ReadingNode(node.db, node.world, node.answer.identity, lambda: node.network.view, ())
+    return ReadingNode(node.db, node.world, node.answer.identity, lambda: node.network.view, (), lambda: ())
 
 
 async def refusal(work: Any) -> str:

@@ -11,7 +11,7 @@ from support.network import TestNode, network_member, send_body, settle
 from exchange.client.registry import Known
 from exchange.core import limits
 from exchange.core.registry_view import MemberStatus, RegistryState, RegistryView
-from exchange.errors import ExchangeError, Refused, Unavailable
+from exchange.errors import ExchangeError, Problem, Refused, Unavailable
 from exchange.flow.receive import Arrived
 from exchange.flow.refresh import Consequences, Watch
 
@@ -25,10 +25,13 @@ class Mirrors:
     known: RegistryView | None = None
     shows: RegistryView | ExchangeError | None = None
     split: bool = False
+    left_out: tuple[Problem, ...] = ()
 
     def _known(self, now: int, changed: bool) -> Known | None:
         view = self.known
-        return None if view is None else Known(view, view.state_at(now), changed, self.split, (), ())
+        return (
+            None if view is None else Known(view, view.state_at(now), changed, self.split, (), self.left_out)
+        )
 
     async def last_good(self, now: int) -> Known | None:
         return self._known(now, False)
@@ -113,6 +116,16 @@ async def test_one_version_with_two_contents_is_a_split_view(pair: Pair) -> None
     other = watch_of(a, Mirrors(None, replace(a.network.view, digest="ff" * 32)))
     assert await other.refresh()
     assert await codes(a) == ["registry-split-view"]
+
+
+async def test_a_file_of_the_registry_that_does_not_count_is_told(pair: Pair) -> None:
+    a, _ = pair
+    odd = Problem("members/gb-odd.json#/keys", "key-shared", "members/gb-odd.json: a key serves twice")
+    watch = watch_of(a, Mirrors(None, a.network.view, left_out=(odd,)))
+    assert watch.left_out() == ()
+    assert await watch.refresh()
+    assert await codes(a) == ["registry-left-out"]
+    assert watch.left_out() == (odd,)
 
 
 async def test_a_peer_that_goes_by_another_content_of_our_version_is_alarmed_not_refused(pair: Pair) -> None:

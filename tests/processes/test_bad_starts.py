@@ -78,7 +78,12 @@ STARTS = [
         "keystore-missing",
         ["keys.age", "no such file"],
     ),
-    Day("no data", lambda n: shutil.rmtree(n.data), "data-directory", ["data", "hint: make it with hotline-exchange join"]),
+    Day(
+        "no data",
+        lambda n: shutil.rmtree(n.data),
+        "data-directory",
+        ["data", "hint: make it with hotline-exchange join"],
+    ),
     Day(
         "a setting misspelt",
         lambda n: n.config.write_text(n.config.read_text() + "\nlevle = 'info'\n"),

@@ -80,7 +80,7 @@ def member_api(node: TestNode, asked: Asked) -> MemberApi:
     db, world, bells, identity = node.db, node.world, node.bells, node.answer.identity
     view = lambda: node.network.view  # noqa: E731
     operate = Operate(db, world, bells, identity, partial(node.receive.envelope, released=True))
-    reading = ReadingNode(db, world, identity, view, ("https://registry.example",))
+    reading = ReadingNode(db, world, identity, view, ("https://registry.example",), lambda: ())
     drafting = node.submit.drafting
 
     async def refresh() -> None:
