@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.keys import NBF, NOW, member_keys, signing_record
+from support.membership import changed, learn, says
 from support.network import TestNode, make_node, network_of, send_body, settle
 
 from exchange.core import jws, key_card, limits
 from exchange.core.names import DocumentId, MemberId
-from exchange.core.registry_view import MemberStatus, RegistryView, Revocation
+from exchange.core.registry_view import MemberStatus, Revocation
 from exchange.flow.collect import Failed
 from exchange.flow.receive import Arrived
-from exchange.flow.refresh import Consequences
 from exchange.flow.tokens import LOCAL
 from exchange.store import peers
 
@@ -37,25 +36,6 @@ async def trio(tmp_path: Path) -> AsyncIterator[tuple[TestNode, TestNode, TestNo
     yield a, b, guest
     for node in (a, b, guest):
         await node.close()
-
-
-def changed(view: RegistryView, name: str, **changes: Any) -> RegistryView:
-    """The next version of a registry, in which one member is another."""
-    members = {**view.members, MemberId(name): replace(view.members[MemberId(name)], **changes)}
-    return replace(view, members=members, version=view.version + 1, digest=f"{view.version + 1:064x}")
-
-
-def says(view: RegistryView, name: str, status: MemberStatus) -> RegistryView:
-    return changed(view, name, status=status)
-
-
-async def learn(node: TestNode, view: RegistryView) -> None:
-    """The node refreshes: it has this registry from now on, and draws its consequences."""
-    node.network.views[node.me] = view
-    released = partial(node.receive.envelope, released=True)
-    await Consequences(
-        node.db, node.world, node.bells, lambda: view, node.submit.retry_unroutable, released
-    ).run()
 
 
 async def errors(node: TestNode) -> dict[str, str | None]:

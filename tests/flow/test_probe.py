@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from support.membership import changed, learn, says
 from support.network import TestNode, send_body, settle
-from test_membership import changed, learn, says
 
 from exchange.core import limits
 from exchange.core.delivery import BY_STATUS, NAMED
