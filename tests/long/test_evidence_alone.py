@@ -81,6 +81,27 @@ async def test_a_file_is_verified_in_an_empty_environment_with_the_network_off(
     ]
 
 
+def test_what_the_demo_shows_is_verified_in_an_empty_environment_with_the_network_off(
+    installed: Path, tmp_path: Path
+) -> None:
+    if run(*ALONE, "true", cwd=tmp_path).returncode:
+        pytest.skip("this machine does not let its users make a network of their own (unshare -rn)")
+    made = run(installed, "demo", "--limit", "30", "--json", "--dir", tmp_path / "demo", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    [file] = (tmp_path / "demo").glob("*.evidence")
+    root = tmp_path / "demo/registry/root.json"
+    sound = run(*ALONE, installed, "evidence", "verify", file, "--root", root, cwd=tmp_path)
+    assert (sound.returncode, sound.stderr) == (0, "")
+    data = file.read_bytes()
+    positions = range(0, len(data), len(data) // 20)
+    for position in positions:
+        spoilt = bytes([data[position] ^ 1])
+        file.chmod(0o600)
+        file.write_bytes(data[:position] + spoilt + data[position + 1 :])
+        broken = run(*ALONE, installed, "evidence", "verify", file, "--root", root, cwd=tmp_path)
+        assert broken.returncode == 1, position
+
+
 def _unnoticed(data: bytes, positions: range) -> list[int]:
     """The positions at which a changed byte was not found, or not named."""
     names = ["statement", *parts_of(data)]
