@@ -6,6 +6,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+# Two at a time, whole files: most tests wait for the disk or for processes of their own.
+PARALLEL := -n 2 --dist loadfile
 FLOOR_OF_CORE := 100
 FLOOR_OF_ALL := 90
 
@@ -21,13 +23,13 @@ demo: $(STAMP) ## Run a whole network of hotlines on this machine, in one termin
 	$(BIN)/hotline-exchange demo
 
 test: $(STAMP) softhsm ## Run the tests, without the long ones
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
 
 check: $(STAMP) softhsm ## All that must hold before a merge: style, types, tests, coverage
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not long" --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR_OF_ALL)
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL) --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR_OF_ALL)
 	$(BIN)/coverage report --include='exchange/core/*' --skip-covered --show-missing --fail-under=$(FLOOR_OF_CORE)
 
 check-long: check ## The same, then the long tests of the release lane

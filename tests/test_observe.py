@@ -104,7 +104,7 @@ def test_an_exception_is_logged_by_type_code_and_place(lines: io.StringIO) -> No
         logger().error("refused", error=error, stack_info=True)
     for line in read(lines):
         assert (line["error"], line["code"], line["cause"]) == ("Invalid", "url-scheme", "ValueError")
-        assert str(line["where"]).startswith("test_observe:")
+        assert str(line["where"]).partition(":")[0].endswith("test_observe")
     assert len(read(lines)) == 4
     assert "canary" not in lines.getvalue()
 
