@@ -103,9 +103,12 @@ def _tell(show: Show, done: Review, challenge: Path | None, directory: Path, req
                 "checks": [_item(item) for item in done.items],
                 "changes": [change.sentence for change in done.changes],
                 "challenge": None if challenge is None else str(challenge),
+                "foreign": done.foreign,
             }
         )
         return
+    if done.foreign:
+        show.line(f"What stood of {done.member} in DIR/reviews is not yours, and does not count.")
     width = max(len(item.name) for item in done.items)
     for item in done.items:
         show.line(f"{item.mark:<7}  {item.name:<{width}}  {item.sentence}")

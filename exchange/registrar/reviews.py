@@ -2,10 +2,11 @@
 
 Rules: nothing is entered until nothing is wrong, the fingerprint is what the member read out and, for who
 registers for the first time or afresh, the encryption key is proven by the sealed challenge. One review per
-member stands in DIR/reviews, 0600, for it holds the challenge's secret. The same bytes are the same review;
-other bytes are a new one with a new challenge. What was shown once need not be shown again. Dying anywhere
-loses nothing: every file is written whole, the registration before the member's file, so that `review` is
-simply said again. A test exchange is noted here too, and belongs to the keys that were tested.
+member stands in DIR/reviews. The same bytes are the same review; other bytes are a new one with a new
+challenge, and so are those that have become afresh, or have ceased to be. What was shown once need not be
+shown again. Dying anywhere loses nothing: every file is written whole, the registration before the member's
+file, so that `review` is simply said again. A test exchange is noted here too, and belongs to the keys that
+were tested.
 This module knows no terminal.
 """
 
@@ -14,68 +15,34 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from exchange.core import base64url, strict_json
+from exchange.core import base64url
 from exchange.core.names import MemberId
 from exchange.core.registration import Registration, answered, challenge
 from exchange.core.registration_challenge import Challenge, read_proof, write_challenge
 from exchange.core.registry_changes import Change
 from exchange.core.schema import Schemas
 from exchange.core.strict_json import JsonObject
-from exchange.errors import Invalid
 from exchange.registrar import members
 from exchange.registrar.checklist import UNSEEN, Item, Mark, look, place
 from exchange.registrar.drafting import REGISTRATION
 from exchange.registrar.files import write_whole
-from exchange.registrar.sealing import read_private, replace_private
+from exchange.registrar.review_state import STATE, State, is_foreign, load, save
 from exchange.registrar.workspace import Workspace
 
-VERSION: Final = 1
 SECRET_BYTES: Final = 32
 """Bytes of a challenge's secret, as core.registration has it."""
-STATE_BYTES: Final = 4096
-"""Bytes of a review's file that are read at most: one has less than 1 KiB."""
-STATE: Final = ".json"
-"""Ending of a review's file in DIR/reviews."""
 
 Call: TypeAlias = Callable[[JsonObject], str | None]
 """Asks what the member reads out, its file shown first; None when nobody can be asked now."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What a review knows. `request` is the SHA-256 of the registration, empty where only a test is noted;
-    `secret` is that of the challenge, which is asked of a `fresh` registration alone; `test` is the id of the
-    test exchange that went before the activation with `peer`, and `tested_at` when (unix seconds); `untested`
-    says that somebody did without.
-    """
-
-    member: str
-    request: str = ""
-    kid: str = ""
-    secret: str = ""
-    fresh: bool = False
-    proven: bool = False
-    called: bool = False
-    entered: bool = False
-    test: str = ""
-    peer: str = ""
-    tested_at: int = 0
-    untested: bool = False
-
-    @property
-    def waits_for(self) -> tuple[str, ...]:
-        """What is missing until the member is entered."""
-        waits = (("proof", self.fresh and not self.proven), ("fingerprint", not self.called))
-        return tuple(name for name, missing in waits if missing)
-
-
-@dataclass(frozen=True, slots=True)
 class Review:
     """What a step of a review came to. `challenge` is for the member to answer, None when it has, or need
-    not. `done`: what is asked for is published.
+    not. `done`: what is asked for is published. `foreign`: a state stood there that is not this user's.
     """
 
     member: MemberId
@@ -84,6 +51,7 @@ class Review:
     entered: bool
     done: bool = False
     challenge: bytes | None = None
+    foreign: bool = False
 
     @property
     def wrong(self) -> tuple[Item, ...]:
@@ -112,41 +80,42 @@ def review(
         late = [Item(name, Mark.MISSING, UNSEEN) for name in ("encryption key", "fingerprint")]
         return Review(seen.member, (*seen.items, *late), (), entered=False)
     state = _state_of(space, seen.registration, data)
+    foreign = is_foreign(space, seen.member)
     state, proven = _proof(state, seen.registration, proof)
-    _save(space, state)
+    save(space, state)
     state, called = _called(state, seen.registration, call)
-    _save(space, state)
+    save(space, state)
     items = (*seen.items, proven, called)
     if state.waits_for:
         sealed = _challenge(state, seen.registration) if "proof" in state.waits_for else None
-        return Review(seen.member, items, seen.changes, entered=False, challenge=sealed)
+        return Review(seen.member, items, seen.changes, entered=False, challenge=sealed, foreign=foreign)
     _enter(space, schemas, seen.member, seen.file, data)
-    _save(space, replace(state, entered=True, secret=""))
-    return Review(seen.member, items, seen.changes, entered=True)
+    save(space, replace(state, entered=True, secret=""))
+    return Review(seen.member, items, seen.changes, entered=True, foreign=foreign)
 
 
 def open_reviews(space: Workspace) -> tuple[State, ...]:
     """Reviews that are not entered yet, by member."""
     paths = [path for path in sorted(space.reviews.glob(f"*{STATE}")) if path.name.count(".") == 1]
-    states = [_load(space, path.name.removesuffix(STATE)) for path in paths]
+    states = [load(space, path.name.removesuffix(STATE)) for path in paths]
     return tuple(state for state in states if state is not None and state.request and not state.entered)
 
 
 def note_test(space: Workspace, member: MemberId, now: int, document: str, peer: str) -> None:
     """Keep that a test exchange with `member` went well: the id of the document, and with whom."""
-    state = _load(space, member) or State(member)
-    _save(space, replace(state, test=document, peer=peer, tested_at=now, untested=False))
+    state = load(space, member) or State(member)
+    save(space, replace(state, test=document, peer=peer, tested_at=now, untested=False))
 
 
 def note_untested(space: Workspace, member: MemberId, now: int) -> None:
     """Keep that `member` is made active without a test."""
-    state = _load(space, member) or State(member)
-    _save(space, replace(state, tested_at=now, untested=True))
+    state = load(space, member) or State(member)
+    save(space, replace(state, tested_at=now, untested=True))
 
 
 def test_of(space: Workspace, member: MemberId) -> State | None:
     """The review with a test of `member`, None when there was none."""
-    state = _load(space, member)
+    state = load(space, member)
     return state if state is not None and state.test else None
 
 
@@ -154,9 +123,10 @@ def _state_of(space: Workspace, registration: Registration, data: bytes) -> Stat
     """The state of the review of these bytes, a new one if there is none."""
     member = MemberId(str(registration.member["id"]))
     digest = hashlib.sha256(data).hexdigest()
-    before = _load(space, member)
-    if before is not None and before.request == digest:
-        return replace(before, fresh=registration.fresh)
+    before = load(space, member)
+    same = before is not None and (before.request, before.fresh) == (digest, registration.fresh)
+    if before is not None and same and (before.secret or "proof" not in before.waits_for):
+        return before
     secret = base64url.encode(secrets.token_bytes(SECRET_BYTES))
     state = State(member, digest, registration.key["kid"], secret, registration.fresh)
     if before is None or registration.fresh:
@@ -177,7 +147,7 @@ def _proof(state: State, registration: Registration, data: bytes | None) -> tupl
         return state, Item(name, Mark.MISSING, told, hint="hotline-exchange prove CHALLENGE at the member")
     proof = read_proof(data)
     secret = base64url.decode(state.secret, "secret")
-    mine = (proof.member, proof.kid) == (state.member, state.kid)
+    mine = bool(secret) and (proof.member, proof.kid) == (state.member, state.kid)
     if mine and answered(secret, registration.key, proof.proof):
         return replace(state, proven=True), Item(name, Mark.OK, "the member opened what was sealed to it")
     told = "the proof does not answer this review's challenge"
@@ -214,27 +184,3 @@ def _enter(space: Workspace, schemas: Schemas, member: MemberId, file: JsonObjec
     before = members.as_published(space, schemas, member)
     write_whole(space.reviews / f"{member}{REGISTRATION}", data)
     place(space.peers, schemas, file, before)
-
-
-def _load(space: Workspace, member: str) -> State | None:
-    path = space.reviews / f"{member}{STATE}"
-    if not path.exists():
-        return None
-    try:
-        value = strict_json.parse_object(read_private(path), limit=STATE_BYTES, what=path.name)
-        if value.pop("v", None) != VERSION or value.keys() != {one.name for one in fields(State)}:
-            raise Invalid("review-state", f"{path.name}: not a review of version 1")
-        kinds = {one.name: type(one.default) for one in fields(State) if one.name != "member"}
-        if value["member"] != member or any(type(value[name]) is not kind for name, kind in kinds.items()):
-            raise Invalid("review-state", f"{path.name}: a field is not of its kind")
-    except Invalid as error:
-        hint = error.hint or f"remove {path} and review once more; the member gets a new challenge"
-        raise Invalid("review-state", error.message, hint=hint) from None
-    return State(**value)  # type: ignore[arg-type]  # each of its kind, as just checked
-
-
-def _save(space: Workspace, state: State) -> None:
-    space.reviews.mkdir(mode=0o700, exist_ok=True)
-    replace_private(
-        space.reviews / f"{state.member}{STATE}", strict_json.dump({"v": VERSION, **asdict(state)}) + b"\n"
-    )

@@ -46,8 +46,8 @@ def add(sources: Path, schemas: Schemas, kind: str, value: Mapping[str, Any]) ->
 
 
 def read_files(sources: Path) -> dict[str, bytes]:
-    """All files by target path, as they stand."""
-    return {path.relative_to(sources).as_posix(): path.read_bytes() for path in _files(sources)}
+    """All files by target path, as they stand; raises `Invalid` (`not-a-file`) for a link or a device."""
+    return {path.relative_to(sources).as_posix(): files.read_regular(path) for path in _files(sources)}
 
 
 def read_all(sources: Path, schemas: Schemas) -> dict[str, bytes]:

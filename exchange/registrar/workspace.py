@@ -1,8 +1,9 @@
 """An administrator's working directory: which directory is one, and where its parts lie.
 
 Rules: a directory is a registry when `create` has put peers/network.json there; nothing else makes one, so
-that a mistyped path never grows files. `root.json` is the first root as every node pins it, and there only
-when a quorum has signed it. This module reads no content and knows no signatures.
+that a mistyped path never grows files. It may come from somebody else: a link or a device in peers/ or
+reviews/ stops everything. `root.json` is the first root as every node pins it, and there only when a quorum
+has signed it. This module reads no content and knows no signatures.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from exchange.errors import Invalid
+from exchange.registrar.files import check_tree, read_regular
 
 NETWORK: Final = "network.json"
 DRAFT_ENDING: Final = ".draft.json"
@@ -50,7 +52,7 @@ class Workspace:
     def pinned(self) -> bytes:
         """The bytes of the pinned root; raises `Invalid` (`root-missing`) before the first is published."""
         try:
-            return self.root.read_bytes()
+            return read_regular(self.root)
         except FileNotFoundError:
             raise Invalid(
                 "root-missing",
@@ -61,7 +63,7 @@ class Workspace:
 
 
 def open_workspace(path: Path) -> Workspace:
-    """The registry in `path`; raises `Invalid` (`registry-missing`)."""
+    """The registry in `path`; raises `Invalid` (`registry-missing`, `not-a-file`)."""
     space = Workspace(path)
     if not (space.peers / NETWORK).is_file():
         raise Invalid(
@@ -69,4 +71,6 @@ def open_workspace(path: Path) -> Workspace:
             "DIR: not the directory of a registry: it has no peers/network.json",
             hint="hotline-exchange registry create DIR --network NAME --admin a/public.json ...",
         )
+    check_tree(space.peers)
+    check_tree(space.reviews)
     return space
