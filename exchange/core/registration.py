@@ -6,9 +6,11 @@ change is the same, with the member's present file at hand.
 
 Rules:
 
-* Every key in the file signs, unless the file marks it revoked or its time is over: nobody registers a key
-  that it does not hold. A change keeps every entry of the present file, as evidence, and revives none; at
-  least one of its signing entries, neither revoked nor over, must be among those that sign.
+* Every key in the file signs, unless it is revoked or over in the present file: nobody registers a key that
+  it does not hold. A change keeps every entry of the present file with its period, and revives none: what was
+  signed stays evidence. At least one of its signing entries, neither revoked nor over, must be among those
+  that sign.
+* Who revokes is an administrator: a member that did so itself could unsay what it has signed.
 * Where no such entry is left, no present key can vouch: the registration is `fresh`, as a first one is, and
   has to be proved by the fingerprint and the challenge.
 * Each comes with a new card and says so: `min_card` is above that of the present file, or it is an old one
@@ -27,27 +29,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from exchange.core import jws, key_card, strict_json
-from exchange.core.jwk import Algorithm, check_jwk, fingerprint, x_wing_public
+from exchange.core.jwk import fingerprint, x_wing_public
 from exchange.core.keys import EncryptionKey, Signer, x_wing_private
 from exchange.core.limits import REGISTRATION_BYTES
 from exchange.core.names import MemberId
-from exchange.core.registry_view import HttpRecord, Jwk, Revocation, SigningRecord
-from exchange.core.strict_json import JsonObject, JsonValue
+from exchange.core.registration_keys import MemberKeys, keys_of
+from exchange.core.registry_view import Jwk, SigningRecord
+from exchange.core.strict_json import JsonObject
 from exchange.errors import Invalid, Refused
 
 VERSION: Final = 1
 _MEMBERS: Final = frozenset(("v", "registration", "card"))
 _CHALLENGE_INFO: Final = b"hx-registration challenge\xff"
-_GONE: Final = Revocation(0, "gone", None)
 _SUITE: Final = Suite(KEM.MLKEM768_X25519, KDF.SHAKE256, AEAD.AES_256_GCM)
 
 
@@ -65,29 +66,6 @@ class Registration:
     kids: frozenset[str]
     fingerprint: str
     fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    signing: tuple[SigningRecord, ...]
-    http: tuple[HttpRecord, ...]
-
-    def by_kid(self) -> dict[str, Jwk]:
-        """Every key once; raises `Refused` (`registration-key-twice`)."""
-        keys = [
-            *chain.from_iterable((r.ed25519, r.ml_dsa_65) for r in self.signing),
-            *(r.key for r in self.http),
-        ]
-        named = {key["kid"]: key for key in keys}
-        if len(named) != len(keys):
-            raise Refused("registration-key-twice", "registration: a key stands in two places")
-        return named
-
-    def over(self, now: int) -> set[str]:
-        """Kids of keys that are revoked, or whose time was over before `now`."""
-        ended = [r for r in self.signing if r.revoked is not None or r.exp < now]
-        kids = {key["kid"] for record in ended for key in (record.ed25519, record.ml_dsa_65)}
-        return kids | {r.key["kid"] for r in self.http if r.revoked is not None or r.exp < now}
 
 
 def request(member_file: bytes, card: bytes, keys: Sequence[Signer], old: Sequence[Signer] = ()) -> bytes:
@@ -109,8 +87,8 @@ def check(data: bytes, previous: JsonObject | None = None, now: int = 0) -> Regi
         signed, card = _parts(data)
         member_file = jws.peek_payload(signed)
         member = _file(member_file)
-        new, serial = _keys(member), _min_card(member)
-        old = _keys(previous) if previous is not None else _Keys((), ())
+        new, serial = keys_of(member), _min_card(member)
+        old = keys_of(previous) if previous is not None else MemberKeys((), ())
         present = _min_card(previous) if previous is not None else -1
     except (Invalid, Refused) as error:
         raise Refused("registration-form", error.message) from None
@@ -125,24 +103,35 @@ def check(data: bytes, previous: JsonObject | None = None, now: int = 0) -> Regi
     named = new.by_kid()
     _keeps(old, new)
     by = _signed(signed, named)
-    if named.keys() - new.over(now) - by:
-        raise Refused("registration-unsigned", "registration: a key did not sign")
     able = [r for r in old.signing if r.revoked is None and r.exp >= now]
     if able and not any({r.ed25519["kid"], r.ml_dsa_65["kid"]} <= by for r in able):
         raise Refused("registration-rotation", "registration: no present signing entry signed")
+    if named.keys() - old.over(now) - by:
+        raise Refused("registration-unsigned", "registration: a key did not sign")
     encryption = _card(card, MemberId(str(member["id"])), new.signing, serial)
     kids = frozenset({*named, encryption["kid"]})
     return Registration(member_file, member, card, encryption, kids, fingerprint(member_file), not able)
 
 
-def _keeps(old: _Keys, new: _Keys) -> None:
-    """Every entry of the present file stands in the new one, and none that is revoked comes back."""
-    entries = {(r.ed25519["kid"], r.ml_dsa_65["kid"]): r.revoked for r in new.signing}
-    https = {r.key["kid"]: r.revoked for r in new.http}
-    kept = [(r.revoked, entries.get((r.ed25519["kid"], r.ml_dsa_65["kid"]), _GONE)) for r in old.signing]
-    kept += [(r.revoked, https.get(r.key["kid"], _GONE)) for r in old.http]
-    if any(now is _GONE or (was is not None and now is None) for was, now in kept):
-        raise Refused("registration-history", "registration: a present key is gone, or no longer revoked")
+def _keeps(old: MemberKeys, new: MemberKeys) -> None:
+    """Every entry of the present file stands in the new one with its period, and none is revoked otherwise
+    than there.
+    """
+    said = new.lives()
+    for name, (nbf, exp, revoked) in old.lives().items():
+        if name not in said or said[name][:2] != (nbf, exp):
+            raise Refused(
+                "registration-history", "registration: a present key is gone, or has another period"
+            )
+        if revoked and not said[name][2]:
+            raise Refused("registration-history", "registration: a present key is no longer revoked")
+    gone = {name for name, (_, _, revoked) in old.lives().items() if revoked}
+    if any(revoked for name, (_, _, revoked) in said.items() if name not in gone):
+        raise Refused(
+            "registration-revocation",
+            "registration: a key is marked revoked that the registry does not call so",
+            hint="an administrator revokes it first: hotline-exchange registry revoke",
+        )
 
 
 def _signed(signed: bytes, signers: dict[str, Jwk]) -> frozenset[str]:
@@ -182,46 +171,6 @@ def _min_card(member: JsonObject) -> int:
     if type(value) is not int:
         raise Invalid("registration", "member.min_card: not unix seconds")
     return value
-
-
-def _keys(member: JsonObject) -> _Keys:
-    """The keys of a member's file, each under its own thumbprint; raises `Invalid`."""
-    keys = member.get("keys")
-    if not isinstance(keys, dict):
-        raise Invalid("registration", "member.keys: not an object")
-    return _Keys(
-        tuple(
-            SigningRecord(
-                check_jwk(item.get("ed25519"), Algorithm.ED25519, "member.keys.signing.ed25519"),
-                check_jwk(item.get("ml_dsa_65"), Algorithm.ML_DSA_65, "member.keys.signing.ml_dsa_65"),
-                *_period(item, "member.keys.signing"),
-            )
-            for item in _objects(keys.get("signing"), "member.keys.signing")
-        ),
-        tuple(
-            HttpRecord(
-                check_jwk(item.get("key"), Algorithm.ED25519, "member.keys.http.key"),
-                *_period(item, "member.keys.http"),
-            )
-            for item in _objects(keys.get("http"), "member.keys.http")
-        ),
-    )
-
-
-def _objects(value: JsonValue, field: str) -> Iterable[JsonObject]:
-    if not isinstance(value, list) or not value:
-        raise Invalid("registration", f"{field}: not a list of at least one")
-    for item in value:
-        if not isinstance(item, dict):
-            raise Invalid("registration", f"{field}: one is not an object")
-        yield item
-
-
-def _period(item: JsonObject, field: str) -> tuple[int, int, Revocation | None]:
-    nbf, exp = item.get("nbf"), item.get("exp")
-    if type(nbf) is not int or type(exp) is not int or nbf >= exp:
-        raise Invalid("registration", f"{field}: nbf and exp are not a period in unix seconds")
-    return nbf, exp, None if item.get("revoked") is None else Revocation(0, "", None)
 
 
 def challenge(key: Jwk, secret: bytes) -> bytes:

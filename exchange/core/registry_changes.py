@@ -3,10 +3,11 @@
 Rules: the member's own part is all of its file but `status`, `min_card` and the `revoked` of its keys. It
 changes only as the member asked: by a registration checked against the published file, to the letter. A new
 member starts pending; a member that left comes back pending, with a new registration. Status moves along
-`MOVES` only. No key leaves, no revocation goes or is softened, `min_card` never falls, no member's file
-disappears: evidence is verified in twenty years. What administrators may do by themselves is therefore to
-move the status, to raise `min_card` and to revoke. This module knows no signatures of the registry and no
-files; what would change in words is registry_differences'.
+`MOVES` only. No key leaves or changes its period, no revocation goes or is softened, `min_card` never falls,
+no member's file disappears: evidence is verified in twenty years. A member revokes nothing itself, or it
+could unsay what it has signed. What administrators may do by themselves is therefore to move the status, to
+raise `min_card` and to revoke. This module knows no signatures of the registry and no files; what would
+change in words is registry_differences'.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def entered(asked: JsonObject, published: JsonObject | None, present: JsonObject
         return {**asked, "status": MemberStatus.PENDING.value}
     revoked = {
         name: row["revoked"]
-        for member in (present, asked, published)  # the last one counts
+        for member in (present, published)  # the last one counts
         for name, row in _entries(member)
         if "revoked" in row
     }
@@ -154,6 +155,8 @@ def _keys_wrong(was: _Value, said: _Value) -> Iterator[tuple[str, str, str]]:
     for name, row in _entries(was):
         if name not in now:
             yield "/keys", "change-key-removed", "keys: one that the member had is missing"
+        elif (row["nbf"], row["exp"]) != (now[name]["nbf"], now[name]["exp"]):
+            yield "/keys", "change-key-period", "keys: the period of one that the member had is another"
         elif _softened(row.get("revoked"), now[name].get("revoked")):
             yield "/keys", "change-revocation", "keys: a revocation is gone or says less"
 
@@ -174,12 +177,6 @@ def _request_wrong(
         return
     if said["min_card"] < wanted["min_card"]:
         yield "/min_card", "change-min-card", "min_card: lower than the member's registration says"
-    had = {} if before is None else dict(_entries(before))
-    stands = dict(_entries(said))
-    for name, row in _entries(wanted):
-        revoked = None if had.get(name, {}).get("revoked") else row.get("revoked")
-        if revoked is not None and revoked != stands[name].get("revoked"):
-            yield "/keys", "change-revocation", "keys: the member revoked a key otherwise than the file"
 
 
 def _softened(was: _Value | None, now: _Value | None) -> bool:

@@ -66,7 +66,7 @@ class Look:
     done: bool = False
 
 
-_ORDER: Final = ("form", "thumbprints", "replay", "one use", "history", "possession", "present key", "card")
+_ORDER: Final = ("form", "thumbprints", "replay", "one use", "history", "present key", "possession", "card")
 """As `registration.check` looks: what stands before a failure is ok."""
 _OF_PRESENT: Final = frozenset({"replay", "history", "present key"})
 """Checks that a new member has not."""
@@ -75,7 +75,7 @@ _SENTENCES: Final = {
     "thumbprints": "every key stands under its own thumbprint",
     "replay": "it is newer than what is published: min_card rises",
     "one use": "no key stands in two places, or belongs to another member",
-    "history": "every key that the member had is kept, and no revocation is taken back",
+    "history": "every key that the member had is kept with its period, and none is revoked or revived",
     "possession": "every key in the file that is good signed the request, and no foreign one",
     "present key": "a present signing entry of the member signed",
     "card": "the key card is signed by an entry of the file, and not below min_card",
@@ -101,6 +101,7 @@ _FAILS: Final = {
     "registration-replayed": "replay",
     "registration-key-twice": "one use",
     "registration-history": "history",
+    "registration-revocation": "history",
     "registration-signature": "possession",
     "registration-unsigned": "possession",
     "registration-rotation": "present key",

@@ -71,10 +71,11 @@ def test_a_rotation_is_signed_by_old_and_new_keys() -> None:
     assert registration.check(request, present(file())).key == SECOND.encryption.jwk
 
 
-def test_a_lost_http_key_is_revoked_without_its_signature() -> None:
-    said = file(https=[http(SECOND), http(FIRST, revoked=REVOKED)])
+def test_a_lost_http_key_need_not_sign_once_administrators_have_revoked_it() -> None:
+    lost = http(FIRST, revoked=REVOKED)
+    said = file(https=[http(SECOND), lost])
     signers = [*FIRST.signing.halves, SECOND.http]
-    assert registration.check(asked(said, signers), present(file())).member == said
+    assert registration.check(asked(said, signers), present(file(https=[lost]))).member == said
 
 
 def test_a_key_whose_time_is_over_need_not_sign() -> None:
@@ -165,6 +166,37 @@ ROTATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], list[keys.Signer], st
         [*SECOND.signing.halves, *ALL],
         "history",
     ),
+    "an old entry said to have ended before it signed": (
+        file(),
+        file(entries=[signing(SECOND), signing(FIRST, exp=NBF + 10)]),
+        [*SECOND.signing.halves, *ALL],
+        "history",
+    ),
+    "an old entry said to have begun later": (
+        file(),
+        file(entries=[signing(FIRST, nbf=NOW)]),
+        ALL,
+        "history",
+    ),
+    "an old http key with a longer life": (file(), file(https=[http(FIRST, exp=EXP + 1)]), ALL, "history"),
+    "an old entry revoked by its member": (
+        file(),
+        file(entries=[signing(SECOND), signing(FIRST, revoked={**REVOKED, "invalid_after": NBF})]),
+        [*SECOND.signing.halves, *ALL],
+        "revocation",
+    ),
+    "a lost http key revoked by its member": (
+        file(),
+        file(https=[http(SECOND), http(FIRST, revoked=REVOKED)]),
+        [ED, ML, SECOND.http],
+        "revocation",
+    ),
+    "a new key that is over and that nobody holds": (
+        file(),
+        file(https=[http(FIRST), http(SECOND, exp=NBF + 1)]),
+        ALL,
+        "unsigned",
+    ),
     "halves paired anew": (
         GROWN,
         file(
@@ -183,7 +215,7 @@ ROTATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], list[keys.Signer], st
         [ED, ML, FIRST.http, SECOND.signing.ml_dsa_65, SECOND.http],
         "history",
     ),
-    "old keys did not sign": (file(), GROWN, all_of(SECOND), "unsigned"),
+    "old keys did not sign": (file(), GROWN, all_of(SECOND), "rotation"),
     "old keys revoked by whoever asks": (
         file(),
         file(
@@ -191,19 +223,16 @@ ROTATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], list[keys.Signer], st
             https=[http(SECOND), http(FIRST, revoked=REVOKED)],
         ),
         all_of(SECOND),
-        "rotation",
+        "revocation",
     ),
-    "by a key that was revoked long ago": (
-        OLD_REVOKED,
+    "without the key that is left": (
+        GROWN,
         file(
-            entries=[
-                signing(SECOND, revoked=REVOKED),
-                signing(FIRST, revoked=REVOKED),
-                signing(member_keys(DE, "3")),
-            ],
+            entries=[signing(member_keys(DE, "3")), *GROWN["keys"]["signing"]],
+            https=GROWN["keys"]["http"],
         ),
-        [*FIRST.signing.halves, *member_keys(DE, "3").signing.halves, FIRST.http],
-        "rotation",
+        [*member_keys(DE, "3").signing.halves, *ALL, SECOND.http],
+        "unsigned",
     ),
 }
 
@@ -213,7 +242,7 @@ def test_a_rotation_needs_the_keys_that_are_there(
     before: dict[str, Any], said: dict[str, Any], signers: list[keys.Signer], code: str
 ) -> None:
     with pytest.raises(Refused) as error:
-        registration.check(asked(said, signers, by=SECOND), present(before))
+        registration.check(asked(said, signers, by=SECOND), present(before), NOW)
     assert error.value.code == f"registration-{code}"
 
 
