@@ -1,8 +1,8 @@
 """The rules of a withdrawal, a receipt, a resync and a test that their schemas cannot say.
 
-Rules: what a document tells of is not later than the document; a receipt gives one verdict on one thing; a
-withdrawal does not replace a referral by itself. Whether the sender may withdraw, and whether a receipt
-tells the truth, is decided elsewhere.
+Rules: what a document tells of is not later than the document; a receipt gives one verdict on one thing, and
+whoever could not open an envelope names no message; a withdrawal does not replace a referral by itself.
+Whether the sender may withdraw, and whether a receipt tells the truth, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def receipt_problems(rules: Rules, body: JsonObject) -> tuple[Problem, ...]:
         named = (str(entry.get("kind")), str(entry.get("id")))
         if named in seen:
             found.add(f"/entries/{number}/id", "duplicate", "has an entry already")
+        if entry.get("kind") == "envelope" and "message" in body:
+            found.add("/message", "not-allowed", "an envelope that was not opened has shown no message")
         seen.add(named)
     return tuple(found)
 

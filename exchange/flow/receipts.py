@@ -1,10 +1,11 @@
 """Receipts: the only proof of delivery. What we say of others' documents, and what others say of ours.
 
-Rules: one receipt answers a whole message, or several where one would be longer than a document may be. The
-first verdict stands; one that contradicts it alarms. A receipt that comes again is applied again without
-alarms: what it speaks of may wait anew since. A refused envelope makes its documents due again with a fresh
-card and registry, and alarms after three in a row; one that we do not know is ignored, since a host may lie
-about who deposited. A receipt is never itself receipted.
+Rules: one receipt answers a whole message and names it; several do where one would be longer than a document
+may be. So whoever told us something in a manifest can show that we had it. The first verdict stands; one that
+contradicts it alarms. A receipt that comes again is applied again without alarms: what it speaks of may wait
+anew since. A refused envelope makes its documents due again with a fresh card and registry, and alarms after
+three in a row; one that we do not know is ignored, since a host may lie about who deposited. A receipt is
+never itself receipted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from exchange.core import limits
 from exchange.core.delivery import Outcome, backoff
 from exchange.core.documents import Document, DocumentType, make
 from exchange.core.manifest import Entry
-from exchange.core.names import DocumentId, MemberId
+from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.opening import OUTSIDE_CODE
 from exchange.core.referral_state import Turn
 from exchange.core.rules import Rules
@@ -31,10 +32,9 @@ from exchange.store import feed, manifests, outbox, peers, referrals
 from exchange.store import journal as journal_rows
 from exchange.store.port import Transaction
 
+UUID_CHARS: Final = 36
 RECEIVED: Final = "received"
 REFUSED: Final = "refused"
-HEAD_BYTES: Final = 300
-"""Bytes of a receipt without its entries: at most 263. A hundred entries *received* fit beside it."""
 
 
 def document_entry(entry: Entry, code: str | None) -> JsonObject:
@@ -49,15 +49,22 @@ def envelope_entry(jti: str, digest: str) -> JsonObject:
     return {"kind": "envelope", "id": jti, "sha256": digest, "status": REFUSED, "code": OUTSIDE_CODE}
 
 
-def in_documents(entries: Iterable[JsonObject]) -> Iterator[list[JsonObject]]:
-    """The entries in parts that each fit one document: a hundred refusals do not."""
+def message_of(jti: str, signed: bytes) -> JsonObject:
+    """The message that a receipt answers: its id, and the digest of its manifest as it was signed."""
+    return {"id": jti, "sha256": Digest.of(signed)}
+
+
+def in_documents(entries: Iterable[JsonObject], head: int) -> Iterator[list[JsonObject]]:
+    """The entries in parts that each fit one document beside a head of so many bytes. A hundred *received* do
+    between members with ids of usual length; a hundred refusals do not.
+    """
     part: list[JsonObject] = []
-    size = HEAD_BYTES
+    size = head
     for entry in entries:
         added = len(dump(entry)) + 1
         if part and (size + added > limits.DOCUMENT_BYTES or len(part) == limits.RECEIPT_ENTRIES):
             yield part
-            part, size = [], HEAD_BYTES
+            part, size = [], head
         part.append(entry)
         size += added
     if part:
@@ -84,27 +91,37 @@ class Receipts:
     rules: Rules
 
     async def send(
-        self, tx: Transaction, to: MemberId, entries: Sequence[JsonObject]
+        self,
+        tx: Transaction,
+        to: MemberId,
+        entries: Sequence[JsonObject],
+        message: JsonObject | None = None,
     ) -> dict[str, DocumentId]:
-        """Put receipts into the outbox; for each id that an entry names, that of its receipt."""
+        """Put receipts into the outbox; for each id that an entry names, that of its receipt. `message` is
+        the one that was opened (`message_of`).
+        """
         now = self.world.now()
-        made = [(self._receipt(to, part, now), part) for part in in_documents(entries)]
+        head = self._head(to, message, now)
+        made = [
+            (make(self.schemas, self.rules, {**head, "id": self.world.new_id(), "entries": [*part]}), part)
+            for part in in_documents(entries, len(dump(head)))
+        ]
         await outbox.add(
             tx, [outbox.NewOutbound(r.id, to, r.type.value, r.digest, r.data, False, now) for r, _ in made]
         )
         return {str(entry["id"]): receipt.id for receipt, part in made for entry in part}
 
-    def _receipt(self, to: MemberId, entries: list[JsonObject], now: float) -> Document:
-        body: JsonObject = {
+    def _head(self, to: MemberId, message: JsonObject | None, now: float) -> JsonObject:
+        """A receipt without its id and entries, of the length that it will have."""
+        head: JsonObject = {
             "type": DocumentType.RECEIPT.value,
-            "id": self.world.new_id(),
+            "id": "0" * UUID_CHARS,
             "sender": self.identity.member,
             "recipient": to,
             "created_at": format_time(now),
             "received_at": format_time(now),
-            "entries": [*entries],
         }
-        return make(self.schemas, self.rules, body)
+        return {**head, **({} if message is None else {"message": message}), "entries": []}
 
     async def take(self, tx: Transaction, receipt: Document, *, again: bool = False) -> None:
         """Apply a receipt of a peer to our outbox and timelines; one that comes `again` alarms nobody."""

@@ -20,7 +20,7 @@ from typing import Final
 from exchange.core import documents, limits, opening
 from exchange.core.documents import Document, DocumentType
 from exchange.core.manifest import Entry
-from exchange.core.names import DocumentId, MemberId
+from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.opening import OpenedMessage, OpeningCode
 from exchange.core.registry_view import RegistryView
 from exchange.core.rules import Rules
@@ -30,7 +30,7 @@ from exchange.flow import arrivals, journal
 from exchange.flow.arrivals import Arrivals
 from exchange.flow.bell import Bells
 from exchange.flow.identity import Identity
-from exchange.flow.receipts import Receipts, document_entry
+from exchange.flow.receipts import Receipts, document_entry, message_of
 from exchange.flow.refusals import JTI_REUSED, OUR_FAULT, Refusals
 from exchange.flow.world import World
 from exchange.observe import logger
@@ -164,7 +164,8 @@ class Receive:
                 for i in fresh
                 if i.entry.type != DocumentType.RECEIPT
             ]
-            receipt_ids = await self.receipts.send(tx, opened.sender, said)
+            message = message_of(opened.jti, opened.jws)
+            receipt_ids = await self.receipts.send(tx, opened.sender, said, message)
             if not await manifests.add(tx, opened.sender, self.identity.member, opened.jti, opened.jws, now):
                 raise Refused(JTI_REUSED, "manifest.jti: another message of this sender has it")
             await inbox.add(
@@ -203,6 +204,7 @@ class Receive:
             sha256=item.entry.sha256,
             by=opened.sender,
             message=opened.jti,
+            manifest=Digest.of(opened.jws),
             code=code,
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ from support.keys import NOW
 from support.network import TestNode, send_body, settle
 
 from exchange.core.documents import Document, make
+from exchange.core.names import Digest, MemberId
 from exchange.core.times import format_time
+from exchange.flow.receipts import message_of
 
 Pair = tuple[TestNode, TestNode]
 
@@ -138,3 +142,53 @@ async def test_a_refusal_of_an_envelope_that_we_did_not_send_is_ignored(pair: Pa
     await take(a, receipt(a, b, 2, refused({"attempt": document_id(77)}, "ff" * 32)))
     assert (await sent(a))["state"] == "deposited"
     assert await alarms(a) == []
+
+
+async def receipts_of(node: TestNode) -> list[dict[str, Any]]:
+    rows = await node.rows("SELECT data FROM outbox WHERE type = 'receipt/1' ORDER BY document_id")
+    return [json.loads(row["data"]) for row in rows]
+
+
+async def test_a_receipt_names_the_message_that_it_answers_by_what_was_signed(pair: Pair) -> None:
+    """A head of a journal travels in a manifest: without this, nobody has signed for having seen it."""
+    a, b = pair
+    await a.send(send_body())
+    await settle(a, b)
+    [kept] = await a.rows("SELECT jti, jws FROM manifests WHERE sender = ?", a.me)
+    [said] = await receipts_of(b)
+    assert said["message"] == {"id": kept["jti"], "sha256": str(Digest.of(bytes(kept["jws"])))}
+
+
+async def test_a_document_that_comes_again_gets_the_receipt_for_its_first_message(pair: Pair) -> None:
+    a, b = pair
+    await a.send(send_body())
+    await a.deliver.peer(b.me)
+    [first] = await a.rows("SELECT jti FROM manifests WHERE sender = ?", a.me)
+    await b.collect.run(wait=0)
+    async with a.db.transaction() as tx:
+        await tx.execute("UPDATE outbox SET state = 'waiting'")
+    a.network.clock.now += 3700
+    await settle(a, b)
+    assert len(await b.rows("SELECT jti FROM manifests WHERE sender = ?", a.me)) == 2
+    assert [said["message"]["id"] for said in await receipts_of(b)] == [first["jti"]]
+
+
+async def test_receipts_between_the_longest_names_fit_and_each_names_the_message(pair: Pair) -> None:
+    _, b = pair
+    to = MemberId("xx-" + "n" * 40)
+    long = replace(b.receive.receipts, identity=replace(b.answer.identity, member=MemberId("yy-" + "n" * 40)))
+    message = message_of(document_id(1), b"signed")
+    said = [entry({"document_id": document_id(n), "digest": "ff" * 32}) for n in range(1, 101)]
+    async with b.db.transaction() as tx:
+        named = await long.send(tx, to, said, message)
+    made = await receipts_of(b)
+    assert len(named) == 100
+    assert sum(len(one["entries"]) for one in made) == 100
+    assert [one["message"] for one in made] == [message] * 2
+
+
+async def test_a_refused_envelope_has_shown_no_message(pair: Pair) -> None:
+    a, b = pair
+    await b.receive.refusals.envelope(document_id(1), a.me, b"x", "envelope-seal")
+    [said] = await receipts_of(b)
+    assert "message" not in said
