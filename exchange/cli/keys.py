@@ -1,7 +1,8 @@
 """`keys`: the node's keys as it uses them now, and a new encryption key before its time.
 
 Rules: no command shows a private key. Signing keys change by a registration that the administrators sign;
-what is rotated here is the encryption key, which needs nobody else.
+what is rotated here is the encryption key, which needs nobody else. A node refuses what is sealed to a
+retired key at its own mailbox only; where that is hosted elsewhere, the administrators refuse the old cards.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from exchange.cli.connection import Answer, talk
+from exchange.cli.connection import Answer, load_config, talk
 from exchange.cli.options import AsJson, ConfigFile, group
 from exchange.cli.show import Show, moment
+from exchange.core.times import format_time
 
 app = group("The node's own keys.")
 
@@ -33,7 +35,15 @@ def rotate(
 ) -> None:
     """Make a new encryption key and card now, and retire the older ones."""
     body = {"retire": not keep_older}
-    _tell(Show(as_json), talk(config, lambda node: node.post("/v1/keys/rotate", body)))
+    show, said = Show(as_json), talk(config, lambda node: node.post("/v1/keys/rotate", body))
+    _tell(show, said)
+    if not keep_older and load_config(config).mailbox.host != "own":
+        since = format_time(said["card"]["serial"])
+        show.aside(
+            "Our mailbox is hosted elsewhere, and its host takes what is sealed to the older keys. If one "
+            "has leaked, an administrator has to refuse the cards of before: "
+            f"hotline-exchange registry min-card DIR {said['member']} {since}"
+        )
 
 
 def _tell(show: Show, said: Answer) -> None:
@@ -56,7 +66,8 @@ def _tell(show: Show, said: Answer) -> None:
         ("signing or http", kid, None, "not registered") for kid in dict.fromkeys(unknown) if kid not in known
     ]
     for seed in said["seeds"]:
-        rows.append(("encryption", seed["kid"], seed["exp"], "destroyed" if seed["destroyed"] else "held"))
+        state = "destroyed" if seed["destroyed"] else "retired" if seed["retired"] else "held"
+        rows.append(("encryption", seed["kid"], seed["exp"], state))
     in_use |= {said["card"]["kid"]} if said["card"] else set()
     show.table(
         ("kind", "kid", "until", "state", "in use"),

@@ -85,6 +85,10 @@ CARD_LIFE_SECONDS: Final = 45 * 86400
 CARD_ROTATE_SECONDS: Final = 30 * 86400
 """Age in seconds at which the node makes a new encryption key: leaves 15 days for senders to notice."""
 
+CARD_KEY_YOUNG_SECONDS: Final = 86400
+"""Age in seconds up to which a registration's card is made over the newest key: a day of registrations leaves
+one seed."""
+
 SEED_KEEP_SECONDS: Final = 30 * 86400
 """Seconds an encryption seed outlives its card: the life of a message sealed to it at the last moment."""
 
@@ -93,6 +97,9 @@ REGISTRY_REFRESH_SECONDS: Final = 60
 
 REGISTRY_LIFE_SECONDS: Final = 14 * 86400
 """Seconds from the signing of the registry's daily part to its expiry: a missed week is no loss."""
+
+REGISTRY_LIFE_SPARE_SECONDS: Final = 86400
+"""Seconds by which a daily part may live longer than that: the clock of who signed it may be ahead."""
 
 REGISTRY_GRACE_SECONDS: Final = 7 * 86400
 """Seconds after the registry's expiry during which a node still sends to members that it knew."""
@@ -131,7 +138,7 @@ PAGE_ANSWER_BYTES: Final = PAGE_BYTES + 64 * 1024
 """Bytes of a collect's answer: a full page, and the names and times around a hundred envelopes."""
 
 CARD_RETIRED: Final = 64
-"""Retired kids that one key card may name: five years of monthly rotation; older seeds are gone."""
+"""Retired kids that one key card may name: the newest ones; a seed is gone 75 days after its card."""
 
 REGISTRATION_BYTES: Final = 256 * 1024
 """Bytes of a registration: a member's file with many years' keys, a card, a signature by each."""
@@ -153,6 +160,16 @@ REGISTRY_FETCHES: Final = 8
 
 REGISTRY_FILE_BYTES: Final = 5_000_000
 """Bytes of one file of the registry: 550 members need some 150 kB of targets metadata."""
+
+REGISTRY_ROOT_BYTES: Final = 64 * 1024
+"""Bytes of a root with its signatures: five administrators make some 5 kB; readers stop at 512,000, and one
+who could not read a root would stand still for good.
+"""
+
+REGISTRY_AHEAD_SECONDS: Final = 86400
+"""Seconds by which a min_card or a revocation may lie ahead of the clock of who looks at it: a card of that
+time could not be made before, and the member would be cut off.
+"""
 
 DRAFT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a draft that travels: 300 new members, with their registrations, make some 20 MB."""

@@ -3,16 +3,20 @@
 Rules: a seed and its card are committed together before anybody sees the card. A new key is made every 30
 days; a card is valid for 45. A seed is destroyed 30 days after its card's end, when no message that was
 sealed to it can still be under way; the journal says so. Open seeds live in memory only, sealed ones in the
-database. Serials rise even when the clock was set back; a card that was made by a clock ahead of the time is
-replaced, since nobody takes it yet. So is one that senders refuse: below the registry's `min_card`, or by a
-signing entry that is no longer in use. While no entry may sign, there is no new card and seeds are destroyed
-all the same.
+database. A key that is retired opens what is under way to it and no more: our mailbox takes nothing new for
+it, and every later card names it. A registration needs a new card and not a new key: it gets one over the
+newest key, for the first day of that.
+
+Serials rise even when the clock was set back, and do not run ahead of it: a second card within a second waits
+for the next. A card that was made by a clock ahead of the time is replaced, since nobody takes it yet. So is
+one that senders refuse: below the registry's `min_card`, or by a signing entry that is no longer in use. While
+no entry may sign, there is no new card and seeds are destroyed all the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -50,6 +54,8 @@ class Cards:
     _kid: str = ""
     _serial: int = 0
     _expires: int = 0
+    _made: float = 0.0
+    _retired: set[str] = field(default_factory=set)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -76,7 +82,8 @@ class Cards:
         return self._open.get(kid)
 
     def known_kid(self, kid: str) -> bool:
-        return kid in self._open
+        """Whether something may still be sealed to this key of ours."""
+        return kid in self._open and kid not in self._retired
 
     async def load(self) -> None:
         """Open all seeds that are not destroyed."""
@@ -85,8 +92,10 @@ class Cards:
         self._open = {
             row["kid"]: self.sealing.open_seed(bytes(row["sealed"])) for row in rows if row["sealed"]
         }
+        self._retired = {row["kid"] for row in rows if row["retired_at"] is not None}
         if rows:
             newest = rows[-1]
+            self._made = float(newest["created_at"])
             self._card, self._kid = bytes(newest["card"]), newest["kid"]
             self._serial, self._expires = newest["serial"], int(newest["card_exp"])
 
@@ -112,8 +121,8 @@ class Cards:
             return None
 
     def _due(self, now: float) -> bool:
-        age = now - (self._expires - limits.CARD_LIFE_SECONDS)
-        in_time = -limits.CLOCK_SKEW_SECONDS <= age < limits.CARD_ROTATE_SECONDS
+        issued = self._expires - limits.CARD_LIFE_SECONDS
+        in_time = issued - limits.CLOCK_SKEW_SECONDS <= now < self._made + limits.CARD_ROTATE_SECONDS
         return not in_time or self._serial < self._lowest()
 
     def _lowest(self) -> int:
@@ -139,26 +148,65 @@ class Cards:
         async with self._one_at_a_time:
             await self._rotate(retire, signing or self.identity.signing)
 
+    async def renew(self, signing: SigningKeys) -> None:
+        """A card with a new serial, for a registration; over a new key only if the newest is a day old."""
+        async with self._one_at_a_time:
+            age = self.world.now() - self._made
+            if self._kid and -limits.CLOCK_SKEW_SECONDS <= age < limits.CARD_KEY_YOUNG_SECONDS:
+                await self._reissue(signing)
+            else:
+                await self._rotate(False, signing)
+
     async def _rotate(self, retire: bool, by: SigningKeys) -> None:
-        now = int(self.world.now())
+        serial, now = await self._next()
         seed = self.world.random(SEED_BYTES)
         key = EncryptionKey.from_seed(seed)
-        serial = max(now, self._serial + 1, self._lowest())
-        retired = sorted(self._open)[-limits.CARD_RETIRED :] if retire else []
-        card = key_card.issue(self.identity.member, by, key.jwk, serial=serial, iat=now, retired=retired)
+        retired = {*self._open} if retire else self._retired
+        card = self._issued(by, key, serial, now, retired)
         expires = now + limits.CARD_LIFE_SECONDS
         row = seeds.NewSeed(key.kid, serial, self.sealing.seal_seed(seed), card, now, expires)
         async with self.db.transaction() as tx:
+            if retire:
+                await seeds.retire(tx, now)
+                await journal.write(tx, self.world, "keys-retired", kids=len(retired - self._retired))
             await seeds.add(tx, row)
             await journal.write(tx, self.world, "key-made", kid=key.kid, serial=serial)
         self._open[key.kid] = seed
+        self._retired = {*retired}
         self._card, self._kid, self._serial, self._expires = card, key.kid, serial, expires
+        self._made = float(now)
         self.bells.journal.ring()
+
+    async def _reissue(self, by: SigningKeys) -> None:
+        serial, now = await self._next()
+        key = EncryptionKey.from_seed(self._open[self._kid])
+        card = self._issued(by, key, serial, now, self._retired)
+        expires = now + limits.CARD_LIFE_SECONDS
+        async with self.db.transaction() as tx:
+            await seeds.announce_again(tx, key.kid, serial, card, expires)
+            await journal.write(tx, self.world, "card-made", kid=key.kid, serial=serial)
+        self._card, self._serial, self._expires = card, serial, expires
+        self.bells.journal.ring()
+
+    def _issued(
+        self, by: SigningKeys, key: EncryptionKey, serial: int, now: int, retired: Collection[str]
+    ) -> bytes:
+        newest = [kid for kid in self._open if kid in retired][-limits.CARD_RETIRED :]
+        return key_card.issue(self.identity.member, by, key.jwk, serial=serial, iat=now, retired=newest)
+
+    async def _next(self) -> tuple[int, int]:
+        """The next serial, and the time in unix seconds when it is used."""
+        early = self._serial + 1 - self.world.now()
+        if 0 < early <= limits.CLOCK_SKEW_SECONDS:
+            await self.world.sleep(early)
+        now = int(self.world.now())
+        return max(now, self._serial + 1, self._lowest()), now
 
     async def _destroy(self, kid: str) -> None:
         async with self.db.transaction() as tx:
             if await seeds.destroy(tx, kid, self.world.now()):
                 await journal.write(tx, self.world, "key-destroyed", kid=kid)
         self._open.pop(kid, None)
+        self._retired.discard(kid)
         forget_private_keys()
         self.bells.journal.ring()

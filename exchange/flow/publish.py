@@ -42,7 +42,7 @@ class Publish:
         base = self.base()
         if base is None:
             return None
-        mark = f"{base} {self.cards.kid}"
+        mark = f"{base} {self.cards.serial}"
         async with self.db.reading() as tx:
             if await meta.get(tx, PUBLISHED) == mark:
                 return None

@@ -90,5 +90,6 @@ def _seed(row: Row) -> JsonObject:
     return {
         **_card(row),
         "created_at": moment(row["created_at"]),
+        "retired": row["retired_at"] is not None,
         "destroyed": row["destroyed_at"] is not None,
     }

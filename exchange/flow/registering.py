@@ -94,7 +94,7 @@ class Registering:
             able = self._able(present, rotate, now)
             new = await self._new_keys(present, rotate)
             said["keys"] = _with(said["keys"], new, now)
-            await self.cards.rotate(signing=self._card_signer([*able, *new]))
+            await self.cards.renew(self._card_signer([*able, *new]))
             said["min_card"] = self.cards.serial
             member_file = strict_json.dump(said)
             request = registration.request(member_file, self.cards.card, _signers([*able, *new]))

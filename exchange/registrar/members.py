@@ -90,9 +90,12 @@ def set_status(
 def raise_min_card(
     space: Workspace, schemas: Schemas, member: str, serial: int, now: int
 ) -> tuple[Change, ...]:
-    """Have key cards older than `serial` (unix seconds) refused; raises `Invalid` (`min-card`)."""
+    """Have key cards older than `serial` (unix seconds) refused; raises `Invalid` (`min-card`).
+
+    A card that was made a moment ago may be of our future: the member's clock may be ahead.
+    """
     value = present(space, schemas, member)
-    if serial > now:
+    if serial > now + limits.CLOCK_SKEW_SECONDS:
         raise Invalid(
             "min-card",
             "TIME: is in the future; until then every card of the member would be refused",

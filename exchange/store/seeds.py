@@ -1,7 +1,8 @@
 """Encryption seeds, sealed, each with the key card that announces its public half.
 
-Rules: a seed and its card are written in one transaction, before the card is published. A destroyed seed
-leaves its row, so that it can be shown that it was destroyed. What opens a sealed seed is not known here.
+Rules: a seed and its card are written in one transaction, before the card is published; a later card over the
+same key takes its place. What is retired stays so, and is kept until it is destroyed. A destroyed seed leaves
+its row, so that it can be shown that it was destroyed. What opens a sealed seed is not known here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exchange.store.port import Row, Transaction, fetch_one
+from exchange.store.port import Row, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,19 @@ async def add(tx: Transaction, seed: NewSeed) -> None:
     )
 
 
-async def newest(tx: Transaction) -> Row | None:
-    return await fetch_one(tx, "SELECT * FROM seeds ORDER BY serial DESC LIMIT 1")
+async def announce_again(tx: Transaction, kid: str, serial: int, card: bytes, card_exp: float) -> None:
+    """Put a newer card over the same key in the place of its last one."""
+    await tx.execute(
+        "UPDATE seeds SET serial = ?, card = ?, card_exp = ? WHERE kid = ? AND serial < ?",
+        (serial, card, card_exp, kid, serial),
+    )
+
+
+async def retire(tx: Transaction, now: float) -> None:
+    """Say of every seed that is here that nothing more may be sealed to its key."""
+    await tx.execute(
+        "UPDATE seeds SET retired_at = ? WHERE retired_at IS NULL AND sealed IS NOT NULL", (now,)
+    )
 
 
 async def every(tx: Transaction) -> Sequence[Row]:

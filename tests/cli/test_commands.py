@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.cli import FakeNode, fake_node, problem, run
+from support.cli import FakeNode, fake_node, problem, run, write_config
 
 REFERRAL = "019b76da-a800-7000-8000-000000000001"
 DOCUMENT = "019b76da-a800-7000-8000-000000000002"
@@ -40,13 +40,18 @@ SUMMARY = {
 }
 ENTRY = {"nbf": AT, "exp": AT, "revoked": False}
 KEYS = {
+    "member": "de-example",
     "in_use": {"signing": ["kid-a", "kid-b"], "http": "kid-h"},
     "registered": {
         "signing": [{"ed25519": {"kid": "kid-a"}, "ml_dsa_65": {"kid": "kid-b"}, **ENTRY}],
         "http": [],
     },
     "card": {"kid": "kid-c", "serial": 1, "exp": AT},
-    "seeds": [{"kid": "kid-c", "exp": AT, "destroyed": False}],
+    "seeds": [
+        {"kid": "kid-d", "exp": AT, "retired": True, "destroyed": True},
+        {"kid": "kid-e", "exp": AT, "retired": True, "destroyed": False},
+        {"kid": "kid-c", "exp": AT, "retired": False, "destroyed": False},
+    ],
 }
 CASES = [
     Case(
@@ -228,7 +233,13 @@ CASES = [
     ),
     Case("quarantine release abc", "POST /v1/quarantine/abc/release", {"id": "abc"}, ["Released."]),
     Case("keys show", "GET /v1/keys", KEYS, ["ed25519", "kid-a", "2026-01-01 00:00:00Z", "not registered"]),
-    Case("keys rotate", "POST /v1/keys/rotate", KEYS, ["kid-c", "held"], body={"retire": True}),
+    Case(
+        "keys rotate",
+        "POST /v1/keys/rotate",
+        KEYS,
+        ["kid-c", "held", "retired", "destroyed"],
+        body={"retire": True},
+    ),
     Case(
         "registry show",
         "GET /v1/registry",
@@ -278,6 +289,15 @@ def test_a_command_asks_the_node_and_tells_a_person_and_a_program(case: Case, tm
         program = run(*case.command.split(), "--json", "--config", node.config)
         assert (program.code, program.value) == (0, case.answer)
         assert program.err == ""
+
+
+def test_a_member_whose_mailbox_is_elsewhere_is_told_who_refuses_its_older_cards(tmp_path: Path) -> None:
+    with fake_node(tmp_path, {"POST /v1/keys/rotate": (200, KEYS)}) as node:
+        elsewhere = {"mailbox__host": "hosted", "mailbox__listen": None, "mailbox__url": None}
+        write_config(tmp_path, **elsewhere)
+        told = run("keys", "rotate", "--config", node.config).err
+        assert "registry min-card DIR de-example 1970-01-01T00:00:01Z" in " ".join(told.split())
+        assert run("keys", "rotate", "--keep-older", "--config", node.config).err == ""
 
 
 def test_an_outcome_is_said_once_however_often_the_command_is_repeated(tmp_path: Path) -> None:

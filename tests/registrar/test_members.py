@@ -10,6 +10,7 @@ from support.documents import schemas
 from support.keys import NOW, member_keys
 from support.messages import DE, FR, GB
 
+from exchange.core import limits
 from exchange.core.registry_view import MemberStatus
 from exchange.errors import Invalid, Refused
 from exchange.registrar import members
@@ -187,7 +188,8 @@ def test_min_card_rises_and_never_falls_nor_runs_ahead(desk: Desk) -> None:
 
     assert raised(NOW + 50) == [f"{DE}: min_card {NOW} -> {NOW + 50}"]
     desk.publish()
-    for serial in (NOW + 49, NOW + 101):
+    assert raised(NOW + 100 + limits.CLOCK_SKEW_SECONDS), "the card of this moment, by a clock ahead of ours"
+    for serial in (NOW + 49, NOW + 101 + limits.CLOCK_SKEW_SECONDS):
         with pytest.raises(Invalid) as error:
             raised(serial)
         assert code(error) == "min-card"

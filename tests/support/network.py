@@ -19,6 +19,7 @@ from support.keys import NOW, member, member_keys, registry_view
 
 from exchange.client.answers import Asked, CardAnswer, Collected, EnvelopeState, Page, Waiting
 from exchange.core.delivery import Answer, AnswerKind
+from exchange.core.envelope import read_header
 from exchange.core.keys import HttpKey, SigningKeys
 from exchange.core.names import DocumentId, MemberId
 from exchange.core.registry_view import Member, RegistryView
@@ -147,6 +148,10 @@ class FakeMailbox:
 
         async def work() -> Answer:
             host = self._host(base)
+            if to == self.network.hosts[base].me:
+                own = self.network.hosts[base].cards
+                if not own.known_kid(read_header(envelope).kid):
+                    return Answer(AnswerKind.PROBLEM, 422, "wrong-key", kid=own.kid)
             done = await host.deposit(host.check_hosted(to), self.me, jti, envelope)
             return Answer(AnswerKind.OK, 201 if done is Deposited.STORED else 200)
 

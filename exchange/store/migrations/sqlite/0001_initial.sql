@@ -223,7 +223,8 @@ CREATE TABLE nonces (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX nonces_expire ON nonces (expires_at);
 
--- Encryption seeds, sealed to the node's age identity, each with the card that announces its public half.
+-- Encryption seeds, sealed to the node's age identity, each with the newest card that announces its public half.
+-- Nothing new is taken for one that is retired; it opens what was under way.
 CREATE TABLE seeds (
   kid          TEXT PRIMARY KEY,
   serial       INTEGER NOT NULL UNIQUE,
@@ -231,6 +232,7 @@ CREATE TABLE seeds (
   card         BLOB NOT NULL,
   created_at   REAL NOT NULL,
   card_exp     REAL NOT NULL,
+  retired_at   REAL,
   destroyed_at REAL,
   CHECK ((sealed IS NULL) = (destroyed_at IS NOT NULL))
 ) STRICT;
