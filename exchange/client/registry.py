@@ -4,7 +4,9 @@ Rules: every mirror has a directory of its own and is looked at in a thread; the
 older than what we know is refused, whoever shows it, also under a newer root; a refresh that fails changes
 nothing, so in the time after its expiry a node knows exactly the members that it knew. When nothing has
 changed, a look costs two requests and the view is kept as it is, but for its expiry. Two contents under one
-version are a split view: reported, not refused. Nothing here decides what an expired registry still allows.
+version are a split view: what we hold stays as long as the newest root stands behind it, the other is refused
+and so is what was made upon it, and people are told. Nothing here decides what an expired registry still
+allows.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from exchange.client import registry_copy
+from exchange.client import registry_chain, registry_copy
 from exchange.client.guarded import GuardedClient
 from exchange.client.registry_copy import Copy
 from exchange.client.registry_fetch import DirectoryFetcher, Fetcher, GuardedFetcher, is_url
@@ -108,13 +110,14 @@ class Registry:
         """In a thread: the newest that can be had in full, kept on disk."""
         failed = [look.error for look in looks if look.error is not None]
         good = [look for look in looks if look.seen is not None]
+        forked = [look for look in good if self._is_fork(look)]
+        split = bool(forked) or self._is_split([one.seen for one in good if one.seen is not None])
         for look in sorted(good, key=lambda look: look.seen.age if look.seen else (0, 0), reverse=True):
             try:
                 copy, changed = self._copy_of(look)
             except ExchangeError as error:
                 failed.append(error)
                 continue
-            split = self._is_split([one.seen for one in good if one.seen is not None])
             self._held = copy
             return _known(copy, now, changed=changed, split=split, mirrors=tuple(map(_report, looks)))
         refused = [error for error in failed if isinstance(error, Refused)]
@@ -128,6 +131,12 @@ class Registry:
         seen, held = look.seen, self._held
         if held is not None and _older(look.trust, seen, held.seen):
             raise Refused("registry-rollback", "the mirror shows an older registry than this node knows")
+        if self._is_fork(look):
+            try:
+                self._history.keep_list(seen.version, seen.targets)  # it shows who signed both
+            except OSError as error:
+                raise translated(error) from error
+            raise Refused("registry-split", "the mirror shows another registry than this node knows")
         if held is not None and (seen.version, seen.digest) == (held.seen.version, held.seen.digest):
             if seen == held.seen and self._history.holds(seen):
                 return held, False
@@ -143,9 +152,24 @@ class Registry:
             raise translated(error) from error
         return Copy(seen, built), changed
 
+    def _is_fork(self, look: _Look) -> bool:
+        """Whether a mirror shows another list than ours, or one made upon another, while the root that it
+        shows stands behind ours.
+        """
+        held, seen, trust = self._held, look.seen, look.trust
+        if held is None or seen is None or trust is None:
+            return False
+        ours = held.seen
+        if registry_chain.follows(ours.targets, ours.version, seen.targets, seen.version):
+            return False
+        return trust.vouches_for(ours.targets)
+
     def _is_split(self, shown: Sequence[Seen]) -> bool:
         known = [*shown, *([] if self._held is None else [self._held.seen])]
-        return len({(one.version, one.digest) for one in known}) > len({one.version for one in known})
+        if len({one.targets for one in known}) == 1:
+            return False
+        lists = {(one.version, registry_chain.identity(one.targets)) for one in known}
+        return len(lists) > len({version for version, _ in lists})
 
 
 def way(mirror: str, client: GuardedClient | None, loop: asyncio.AbstractEventLoop) -> tuple[str, Fetcher]:

@@ -3,11 +3,12 @@
 Rules: `tuf.ngclient.Updater`, one-shot, on a directory that belongs to this mirror, with the bootstrap root
 pinned. Its clock is set to `now`. Beyond TUF: every root of the chain, from the pinned one on, passes
 core/registry_root (a chain with one bad link is refused: whoever fooled it may have signed the next), and no
-version is too large to be written down. What is refused beyond TUF is forgotten: once the administrators have
-put a sound file in its place, the mirror is believed again. Files of the registry are those that the list
-itself names by a path that the registry knows: delegations are not followed, other paths not fetched. Errors:
-`Unavailable` when the mirror or the disk does not answer, `Refused` with a code that names what was wrong
-with the metadata. Synchronous: it runs in a thread.
+version is too large to be written down; snapshot and timestamp live no longer from now than honest ones do,
+so that what a stolen daily key has signed ahead is soon over. What is refused beyond TUF is forgotten: once
+the administrators have put a sound file in its place, the mirror is believed again. Files of the registry are
+those that the list itself names by a path that the registry knows: delegations are not followed, other paths
+not fetched. Errors: `Unavailable` when the mirror or the disk does not answer, `Refused` with a code that
+names what was wrong with the metadata. Synchronous: it runs in a thread.
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ _CODES: Final[tuple[tuple[type[Exception], str], ...]] = (
     (RepositoryError, "registry-malformed"),
 )
 """The first that fits. `registry-malformed` is everything else that TUF refuses."""
+LONG_AGO: Final = 0
+"""A time (unix seconds) at which nothing has expired, for who wants the newest though it has: no length of
+life is looked at.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Mirror:
             raise translated(error) from error
         # python-tuf offers no clock: one private line, its version pinned, and a test that notices.
         self._updater._trusted_set.reference_time = datetime.fromtimestamp(now, UTC)
+        self._now = now
         self._metadata = metadata
         self._shared = shared
         self._base = f"{base}targets/"
@@ -154,6 +160,10 @@ class Mirror:
         signed = (trusted.timestamp, trusted.snapshot, trusted.targets)
         if any(one.version > INTEGER_MAX for one in signed):
             raise Refused("registry-malformed", "the registry's metadata has a version beyond 2^53 - 1")
+        longest = self._now + limits.REGISTRY_LIFE_SECONDS + limits.REGISTRY_LIFE_SPARE_SECONDS
+        if self._now != LONG_AGO and any(one.expires.timestamp() > longest for one in signed[:2]):
+            told = "the registry's daily part is valid for longer than is allowed, or this clock is behind"
+            raise Refused("registry-life", told)
 
     def _check_roots(self, last: int) -> None:
         history = self._metadata / "root_history"

@@ -18,7 +18,7 @@ from exchange.core.names import DocumentId, MemberId
 from exchange.core.opening import OpeningCode
 from exchange.core.registry_view import MemberStatus, RegistryState, RegistryView
 from exchange.errors import ExchangeError, Problem, Unavailable
-from exchange.flow import journal
+from exchange.flow import hearsay, journal
 from exchange.flow.bell import Bells
 from exchange.flow.receive import Arrived
 from exchange.flow.world import World
@@ -46,6 +46,7 @@ class Watch:
     source: Source
     known: Known | None = None
     failed: str | None = None
+    split: bool = False
 
     def view(self) -> RegistryView:
         """The view; raises `Unavailable` before a first registry was had."""
@@ -83,18 +84,21 @@ class Watch:
                 await self._tell("registry-" + error.code.removeprefix("registry-"))
             raise
         changed = self.known is None or known.changed
-        self.known, self.failed = known, None
+        tell_split = known.split and not self.split
+        self.known, self.failed, self.split = known, None, known.split
         if changed:
             view = known.view
             async with self.db.transaction() as tx:
-                split = await registry_versions.differs(tx, view.version, view.digest)
+                differs = await registry_versions.differs(tx, view.version, view.digest)
                 await registry_versions.keep(tx, view.version, view.digest, self.world.now())
                 await journal.write(tx, self.world, "registry", version=view.version, sha256=view.digest)
-            if split or known.split:
-                await self._tell("registry-split-view")
+            tell_split = tell_split or differs
             if known.left_out:
                 await self._tell("registry-left-out")
             self.bells.journal.ring()
+        if tell_split:
+            await self._tell(hearsay.SPLIT)
+        await hearsay.settle(self.db, self.world, self.bells, known.view)
         return changed
 
     async def _tell(self, code: str) -> None:

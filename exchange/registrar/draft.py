@@ -22,6 +22,7 @@ from securesystemslib.signer import Key, Signature, Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
+from exchange.client.registry_chain import PREVIOUS_FIELD
 from exchange.core import base64url, jwk, limits, strict_json
 from exchange.errors import ExchangeError, Invalid, Refused
 
@@ -192,7 +193,10 @@ def _metadata(text: object, role: type[_Role], name: str) -> Metadata[_Role]:
 def _unknown(metadata: Metadata[Any]) -> bool:
     """Whether anything in `metadata` is not of our form: TUF allows fields that it does not know."""
     signed = metadata.signed
-    loose: list[Any] = [metadata, signed, *metadata.signatures.values()]
+    loose: list[Any] = [metadata, *metadata.signatures.values()]
+    own = {PREVIOUS_FIELD} if isinstance(signed, Targets) else set()
+    if set(signed.unrecognized_fields) != own:
+        return True
     if isinstance(signed, Targets):
         loose += signed.targets.values()
         odd = signed.delegations is not None or any(map(_odd_target, signed.targets.values()))

@@ -1,10 +1,11 @@
 """What every signer's tool verifies before it signs, and `publish` again: the draft may be a hostile one.
 
-Rules: the draft follows upon what is published here, verified from the pinned root on, and has the next
-version. It lives no longer than the protocol allows. Every listed file is there: an unchanged one is the
-published one, a changed one has its length and hash. The files fit each other, and each changed member's file
-is what that member asked for, or what administrators may do. Every signature that is there counts. A draft
-that is published already says so. What is shown to people is made of the same bytes that were checked.
+Rules: the draft follows upon what is published here, verified from the pinned root on, has the next version
+and names this very list as the one before. It lives no longer than the protocol allows. Every listed file is
+there: an unchanged one is the published one, a changed one has its length and hash. The files fit each other,
+and each changed member's file is what that member asked for, or what administrators may do. Every signature
+that is there counts. A draft that is published already says so. What is shown to people is made of the same
+bytes that were checked.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, Final
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Targets
 
+from exchange.client.registry_chain import PREVIOUS_FIELD
 from exchange.core.registry_changes import check_changes, differences
 from exchange.core.schema import Schemas
 from exchange.errors import Refused
@@ -70,6 +72,7 @@ def check(draft: Draft, published: Published, schemas: Schemas, now: int) -> Che
         present = published.contents()
         return Checked(draft, published, tallies, (), present, present, done=True)
     _follows(draft.version, published.version, "the registry")
+    _upon(targets, published)
     _lives(targets, TARGETS_DAYS, now)
     before = published.contents()
     after = _contents(draft, targets, published, before)
@@ -95,6 +98,7 @@ def _check_root(draft: Draft, published: Published, now: int) -> Checked:
     if draft.targets is not None and not _is(present, draft.targets):
         again = draft.targets.signed
         _follows(again.version, published.version, "the registry")
+        _upon(again, published)
         _lives(again, TARGETS_DAYS, now)
         if again.targets != dict(published.listed):
             raise Refused("draft-file", "targets: a root draft changes the list of files")
@@ -117,6 +121,16 @@ def _follows(version: int, current: int, what: str) -> None:
             f"the draft was made from version {version - 1}, {what} is at {current}: draft again",
             hint="hotline-exchange registry draft DIR; if the draft is the newer one, DIR is behind: "
             "hotline-exchange registry pull DIR --mirror URL",
+        )
+
+
+def _upon(targets: Targets, published: Published) -> None:
+    """Whoever has another list of the same version than the others is told before anything is signed."""
+    if targets.unrecognized_fields.get(PREVIOUS_FIELD) != published.identity:
+        raise Refused(
+            "draft-version",
+            f"the draft was made upon another version {published.version} of the registry than DIR has",
+            hint="hotline-exchange registry pull DIR --mirror URL; then draft again",
         )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
+from exchange.client.registry_chain import PREVIOUS_FIELD
 from exchange.core import limits, strict_json
 from exchange.core.registry_changes import needs_registration
 from exchange.core.registry_documents import read_target
@@ -55,9 +56,12 @@ def root_draft(published: Published, root: Root, now: int) -> Draft:
 
 
 def list_after(published: Published, infos: Mapping[str, TargetFile], now: int) -> Targets:
-    """The next list of files, unsigned."""
+    """The next list of files, unsigned; it names the published one."""
     return Targets(
-        version=published.version + 1, expires=expiry(now, TARGETS_DAYS), targets=dict(sorted(infos.items()))
+        version=published.version + 1,
+        expires=expiry(now, TARGETS_DAYS),
+        targets=dict(sorted(infos.items())),
+        unrecognized_fields={PREVIOUS_FIELD: published.identity},
     )
 
 

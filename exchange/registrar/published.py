@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from exchange.client.registry_chain import verify_roots
+from exchange.client.registry_chain import identity, verify_roots
 from exchange.errors import ExchangeError, Invalid, Refused
 from exchange.registrar.workspace import Workspace
 
@@ -31,7 +31,9 @@ _Role = TypeVar("_Role", Snapshot, Targets, Timestamp)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """`chain` is empty before the first root is published; the rest is None before the first publish."""
+    """`chain` and `pinned`, the file of the first root, are empty before that is published; the rest is None
+    before the first publish.
+    """
 
     repository: Path
     chain: tuple[Metadata[Root], ...] = ()
@@ -39,6 +41,7 @@ class Published:
     snapshot: Metadata[Snapshot] | None = None
     targets: Metadata[Targets] | None = None
     targets_data: bytes = b""
+    pinned: bytes = b""
 
     @property
     def root(self) -> Root:
@@ -51,6 +54,11 @@ class Published:
     def version(self) -> int:
         """Of the list of files; 0 before the first."""
         return 0 if self.targets is None else int(self.targets.signed.version)
+
+    @property
+    def identity(self) -> str:
+        """What the next list names as the one before it; "" before the first."""
+        return identity(self.targets_data) if self.targets_data else ""
 
     @property
     def listed(self) -> Mapping[str, TargetFile]:
@@ -93,7 +101,7 @@ def load_from(repository: Path, pinned: bytes) -> Published:
     folder = repository / METADATA
     chain = _chain(folder, pinned)
     if not (folder / TIMESTAMP_FILE).exists():
-        return Published(repository, chain)
+        return Published(repository, chain, pinned=pinned)
     trusted = [metadata.signed for metadata in chain[-2:]]
     timestamp, _ = _read(folder / TIMESTAMP_FILE, Timestamp, trusted)
     meta = timestamp.signed.snapshot_meta
@@ -102,7 +110,7 @@ def load_from(repository: Path, pinned: bytes) -> Published:
     meta = snapshot.signed.meta[TARGETS_FILE]
     targets, data = _read(folder / f"{meta.version}.targets.json", Targets, trusted)
     _fits(meta, data, TARGETS_FILE)
-    return Published(repository, chain, timestamp, snapshot, targets, data)
+    return Published(repository, chain, timestamp, snapshot, targets, data, pinned)
 
 
 def place(repository: Path, path: str, info: TargetFile) -> Path:

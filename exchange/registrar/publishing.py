@@ -11,29 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, TypeVar
 
 from securesystemslib.signer import Signer
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from exchange.errors import Invalid, Refused
 from exchange.registrar import files, sources
+from exchange.registrar.daily import Write, dailies
 from exchange.registrar.draft_check import Checked
-from exchange.registrar.published import METADATA, TARGETS_FILE, TIMESTAMP_FILE, Published, place, stands
-from exchange.registrar.roots import expiry, name_of
+from exchange.registrar.published import METADATA, TARGETS_FILE, Published, place, stands
+from exchange.registrar.roots import name_of
 from exchange.registrar.workspace import Workspace
 
-DAILY_DAYS: Final = 14
-"""Days snapshot and timestamp are valid: one administrator renews weekly and may miss a week."""
-
-_Role = TypeVar("_Role", Snapshot, Timestamp)
-Write = tuple[Path, bytes | None]
-"""A file and what it is to hold; None removes it."""
-FAR: Final = 1_000_000
-"""Versions of the daily parts that honest administrators never reach, at one a day in 2,700 years: whoever
-counts beyond has a stolen key, and a root without that key lets readers begin anew.
-"""
 Unlocked = Callable[[], Signer]
 """Gives the daily key; asked only if it is needed, because it may ask for a passphrase."""
 
@@ -104,7 +93,7 @@ def renew(published: Published, daily: Unlocked, now: int) -> None:
         )
     signer = _holding(published.root, daily())
     data = published.targets_data
-    _write(_dailies(published, published.root, published.targets.signed.version, data, signer, now))
+    _write(dailies(published, published.root, published.targets.signed.version, data, signer, now))
 
 
 def _publish_root(
@@ -123,7 +112,7 @@ def _publish_root(
     if listed is not None and not (same and all(stands(new, part) for part in published.parts)):
         signer = _holding(new, daily())
         more = (
-            _dailies(published, new, published.version, published.targets_data, signer, now)
+            dailies(published, new, published.version, published.targets_data, signer, now)
             if same
             else _relist(published, new, listed, signer, now)
         )
@@ -167,42 +156,7 @@ def _relist(
     """A new list of files, and the daily parts that refer to it."""
     version, data = listed.signed.version, listed.to_bytes()
     path = published.repository / METADATA / f"{version}.{TARGETS_FILE}"
-    return [(path, data), *_dailies(published, root, version, data, signer, now)]
-
-
-def _dailies(
-    published: Published, root: Root, version: int, data: bytes, signer: Signer, now: int
-) -> list[Write]:
-    """Snapshot and timestamp of the next versions under `root`, over the list in `data`."""
-    folder = published.repository / METADATA
-    snapshot = Snapshot(
-        version=_after(published.snapshot, root),
-        expires=expiry(now, DAILY_DAYS),
-        meta={TARGETS_FILE: MetaFile.from_data(version, data, ["sha256"])},
-    )
-    snapshot_data = _signed(snapshot, signer)
-    timestamp = Timestamp(
-        version=_after(published.timestamp, root),
-        expires=expiry(now, DAILY_DAYS),
-        snapshot_meta=MetaFile.from_data(snapshot.version, snapshot_data, ["sha256"]),
-    )
-    return [
-        (folder / f"{snapshot.version}.snapshot.json", snapshot_data),
-        (folder / TIMESTAMP_FILE, _signed(timestamp, signer)),
-    ]
-
-
-def _after(part: Metadata[_Role] | None, root: Root) -> int:
-    """The version that follows; 1 where a stolen key has counted far, and `root` no longer names it."""
-    if part is None or (part.signed.version > FAR and not stands(root, part)):
-        return 1
-    return int(part.signed.version) + 1
-
-
-def _signed(signed: _Role, signer: Signer) -> bytes:
-    metadata = Metadata(signed)
-    made = signer.sign(metadata.signed_bytes)
-    return Metadata(signed, {made.keyid: made}).to_bytes()
+    return [(path, data), *dailies(published, root, version, data, signer, now)]
 
 
 def _peers(space: Workspace, checked: Checked) -> tuple[list[Write], tuple[str, ...]]:

@@ -128,10 +128,11 @@ def _check_not_back(mirror: Mirror, seen: Seen, before: Published) -> None:
         )
     if not ours:
         return
-    if seen.version == before.version and seen.targets != before.targets_data:
+    if not registry_chain.follows(before.targets_data, before.version, seen.targets, seen.version):
         raise Refused(
             "registry-split",
-            f"targets.json: the mirror's version {seen.version} is another one than ours, both well signed",
+            f"targets.json: the mirror's version {seen.version} is another one than ours, or was made upon "
+            "another one; both are well signed",
             hint="ask the other administrators at once who signed both",
         )
 

@@ -174,11 +174,11 @@ async def test_two_contents_of_one_version_are_both_kept(tmp_path: Path) -> None
     other.publish(targets_of(MEMBERS[:1]))
     await registry(tmp_path / "n", one).refresh(NOW)
     other.publish(targets_of(MEMBERS[:1]), now=NOW + DAY)
-    await registry(tmp_path / "n", one, other.mirror).refresh(NOW + DAY)
+    await registry(tmp_path / "n", one, one.mirror, other.mirror).refresh(NOW + DAY)
     asked = archive(tmp_path / "n", one, tmp_path / "nowhere")
     for office in (one, other):
         assert await asked.past(1, Digest.of(list_of(office, 1)), ()) is not None
-    assert await asked.published("metadata/1.targets.json") == list_of(other, 1), "the one we go by"
+    assert await asked.published("metadata/1.targets.json") == list_of(one, 1), "the one we go by"
 
 
 async def test_a_history_that_was_lost_heals(tmp_path: Path, office: Office) -> None:

@@ -118,6 +118,17 @@ async def test_one_version_with_two_contents_is_a_split_view(pair: Pair) -> None
     assert await codes(a) == ["registry-split-view"]
 
 
+async def test_a_split_view_is_told_also_while_what_we_hold_stays(pair: Pair) -> None:
+    a, _ = pair
+    mirrors = Mirrors(None, a.network.view)
+    watch = watch_of(a, mirrors)
+    await watch.refresh()
+    mirrors.split = True
+    for _ in range(2):
+        assert not await watch.refresh()
+    assert await codes(a) == ["registry-split-view"]
+
+
 async def test_a_file_of_the_registry_that_does_not_count_is_told(pair: Pair) -> None:
     a, _ = pair
     odd = Problem("members/gb-odd.json#/keys", "key-shared", "members/gb-odd.json: a key serves twice")

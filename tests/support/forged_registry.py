@@ -16,6 +16,8 @@ from securesystemslib.signer import CryptoSigner
 from support.keys import NOW
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
+from exchange.client.registry_chain import PREVIOUS_FIELD, identity
+
 Change = Callable[[Any], None]
 """Changes one role before it is signed."""
 
@@ -97,7 +99,9 @@ class Forge:
         change: Change = unchanged,
     ) -> bytes:
         infos = {path: TargetFile.from_data(path, data, ["sha256"]) for path, data in files.items()}
-        listed = Targets(version=version, expires=self._in(120), targets=infos)
+        before = self.metadata / f"{version - 1}.targets.json"
+        field = {PREVIOUS_FIELD: identity(before.read_bytes()) if before.exists() else ""}
+        listed = Targets(version=version, expires=self._in(120), targets=infos, unrecognized_fields=field)
         change(listed)
         return self.write(f"{version}.targets.json", listed, self.offline(*by))
 
