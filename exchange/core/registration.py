@@ -13,8 +13,9 @@ Rules:
 * Who revokes is an administrator: a member that did so itself could unsay what it has signed.
 * Where no such entry is left, no present key can vouch: the registration is `fresh`, as a first one is, and
   has to be proved by the fingerprint and the challenge.
+* A new key is neither revoked nor over.
 * Each comes with a new card and says so: `min_card` is above that of the present file, or it is an old one
-  sent again.
+  sent again. It does not lie in the future: no later request could pass it.
 * Kids are recomputed; no key stands in two places. The card is signed by an entry of the file, and not below
   `min_card`.
 * An encryption key cannot sign: whether its holder can open is shown by a sealed challenge (`challenge`,
@@ -39,7 +40,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from exchange.core import jws, key_card, strict_json
 from exchange.core.jwk import fingerprint, x_wing_public
 from exchange.core.keys import EncryptionKey, Signer, x_wing_private
-from exchange.core.limits import REGISTRATION_BYTES
+from exchange.core.limits import REGISTRATION_BYTES, REGISTRY_AHEAD_SECONDS
 from exchange.core.names import MemberId
 from exchange.core.registration_keys import MemberKeys, keys_of
 from exchange.core.registry_view import Jwk, SigningRecord
@@ -100,6 +101,8 @@ def check(data: bytes, previous: JsonObject | None = None, now: int = 0) -> Regi
             "member.min_card: not above that of the present file, so this is no new registration",
             hint="the member makes a new one: hotline-exchange change",
         )
+    if now and serial > now + REGISTRY_AHEAD_SECONDS:
+        raise Refused("registration-future", "member.min_card: more than a day ahead of this clock")
     named = new.by_kid()
     _keeps(old, new)
     by = _signed(signed, named)
@@ -108,6 +111,8 @@ def check(data: bytes, previous: JsonObject | None = None, now: int = 0) -> Regi
         raise Refused("registration-rotation", "registration: no present signing entry signed")
     if named.keys() - old.over(now) - by:
         raise Refused("registration-unsigned", "registration: a key did not sign")
+    if new.over(now) - old.by_kid().keys():
+        raise Refused("registration-over", "registration: the time of a new key is over")
     encryption = _card(card, MemberId(str(member["id"])), new.signing, serial)
     kids = frozenset({*named, encryption["kid"]})
     return Registration(member_file, member, card, encryption, kids, fingerprint(member_file), not able)

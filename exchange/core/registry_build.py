@@ -1,7 +1,8 @@
 """One registry of many files: all targets of a version in, a `RegistryView` and what is wrong with them out.
 
-Rules: a key serves one purpose of one member; a file says what its name says; who is named exists. A file or
-entry that breaks a rule is left out and reported: the administrators' tool refuses to publish such a
+Rules: a key serves one purpose of one member; a file says what its name says; who is named exists, and is
+named once in a country or a mandate. A file or entry that breaks a rule is left out and reported, of two rows
+of one member the later: the administrators' tool refuses to publish such a
 registry, a reading node goes on with the others, so that one bad file does not keep a revocation from
 everybody. Without a readable network.json there is no registry. This module knows no signatures of the
 registry: its bytes are verified (TUF) before they come here.
@@ -106,13 +107,16 @@ def _countries(
                 _at(path, "/country", "file-name", "not the country that the file is named after")
             )
             continue
-        rows: list[Destination] = []
+        rows: dict[MemberId, Destination] = {}
         for index, row in enumerate(value["destinations"]):
-            if row["member"] in members:
-                rows.append(Destination(MemberId(row["member"]), Basis(row["basis"]), row["rank"]))
+            name = MemberId(row["member"])
+            if name in rows:
+                problems.append(_twice(path, f"/destinations/{index}/member"))
+            elif name in members:
+                rows[name] = Destination(name, Basis(row["basis"]), row["rank"])
             else:
                 problems.append(_unknown(path, f"/destinations/{index}/member"))
-        countries[value["country"]] = tuple(sorted(rows, key=lambda row: row.rank))
+        countries[value["country"]] = tuple(sorted(rows.values(), key=lambda row: row.rank))
     return countries
 
 
@@ -121,12 +125,13 @@ def _network(
 ) -> Network:
     mandates: dict[str, tuple[MemberId, ...]] = {}
     for country, names in value["orphan_mandates"].items():
-        problems += [
-            _unknown(NETWORK, f"/orphan_mandates/{country}/{index}")
-            for index, name in enumerate(names)
-            if name not in members
-        ]
-        mandates[country] = tuple(MemberId(name) for name in names if name in members)
+        for index, name in enumerate(names):
+            pointer = f"/orphan_mandates/{country}/{index}"
+            if name in names[:index]:
+                problems.append(_twice(NETWORK, pointer))
+            elif name not in members:
+                problems.append(_unknown(NETWORK, pointer))
+        mandates[country] = tuple(MemberId(name) for name in dict.fromkeys(names) if name in members)
     return Network(value["name"], mandates, frozenset(value["agencies"]), tuple(value["escalation"]))
 
 
@@ -136,3 +141,7 @@ def _at(path: str, pointer: str, code: str, message: str) -> Problem:
 
 def _unknown(path: str, pointer: str) -> Problem:
     return _at(path, pointer, "member-unknown", "names a member that the registry does not have")
+
+
+def _twice(path: str, pointer: str) -> Problem:
+    return _at(path, pointer, "destination-twice", "names a member a second time")

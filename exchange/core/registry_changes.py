@@ -6,8 +6,9 @@ member starts pending; a member that left comes back pending, with a new registr
 `MOVES` only. No key leaves or changes its period, no revocation goes or is softened, `min_card` never falls,
 no member's file disappears: evidence is verified in twenty years. A member revokes nothing itself, or it
 could unsay what it has signed. What administrators may do by themselves is therefore to move the status, to
-raise `min_card` and to revoke. This module knows no signatures of the registry and no files; what would
-change in words is registry_differences'.
+raise `min_card` and to revoke, neither of them in the future: a member would be cut off, or nothing that it
+signs after a revocation would be doubted. This module knows no signatures of the registry and no files; what
+would change in words is registry_differences'.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from exchange.core.limits import REGISTRY_AHEAD_SECONDS
 from exchange.core.registration import check as check_request
 from exchange.core.registry_build import build_view
 from exchange.core.registry_differences import Change, differences
@@ -142,7 +144,13 @@ def _wrong(
         yield "/status", "change-status", f"status: {old or 'a new member'} does not become {new}"
     if was and said["min_card"] < was["min_card"]:
         yield "/min_card", "change-min-card", "min_card: falls, so that old key cards would be good again"
+    if said["min_card"] > max(was.get("min_card", 0), now + REGISTRY_AHEAD_SECONDS):
+        yield "/min_card", "change-min-card", "min_card: in the future; until then no card of it would count"
     yield from _keys_wrong(was, said)
+    had = {name: row.get("revoked") for name, row in _entries(was)}
+    for name, row in _entries(said):
+        if "revoked" in row and row["revoked"] != had.get(name) and _misdated(row["revoked"], now):
+            yield "/keys", "change-revocation", "keys: a revocation in the future, or later than its own time"
     if registration is not None:
         yield from _request_wrong(before, after, registration, now)
     elif needs_registration(before, after):
@@ -188,6 +196,12 @@ def _softened(was: _Value | None, now: _Value | None) -> bool:
     if "invalid_after" not in was:
         return False
     return "invalid_after" not in now or bool(now["invalid_after"] > was["invalid_after"])
+
+
+def _misdated(revoked: _Value, now: int) -> bool:
+    """Whether a revocation lies in the future, or doubts less than what was signed after it."""
+    at = revoked["at"]
+    return bool(at > now + REGISTRY_AHEAD_SECONDS or revoked.get("invalid_after", at) > at)
 
 
 def _back(before: _Value, after: _Value) -> bool:

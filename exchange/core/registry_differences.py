@@ -1,14 +1,16 @@
 """What a new registry changes, in sentences that an administrator can read before signing.
 
-Rules: no changed file goes unmentioned; one sentence for each fact: who joins, each field of a member from
-what to what, each key by its kid and fingerprint, each revocation, each destination of a country, and who
-answers for a country now and before, which a change of status moves as well. The order is that of the paths.
+Rules: no changed file goes unmentioned, and only one that says the same is said to; one sentence for each
+fact: who joins, each field of a member from what to what, each key by its kid and fingerprint, each
+revocation, each destination of a country, and who answers for a country now and before, all the desks that
+share it, which a change of status moves as well. The order is that of the paths.
 A file that cannot be read is named and not compared: whoever signs refuses it anyway. This module knows no
 signatures and decides nothing.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,9 +20,10 @@ from exchange.core.jwk import fingerprint
 from exchange.core.registry_build import build_view
 from exchange.core.registry_documents import NETWORK, read_target
 from exchange.core.registry_view import RegistryView
-from exchange.core.routing import EVERY_COUNTRY, Routed, route
+from exchange.core.routing import EVERY_COUNTRY, Order, Routed, obstacle, route
 from exchange.core.schema import Schemas
 from exchange.core.times import format_time
+from exchange.core.unlike import unlike
 from exchange.errors import Invalid, Refused
 
 NOBODY: Final = "nobody"
@@ -29,8 +32,10 @@ _PLAIN: Final = (
     "kind", "country", "name", "site", "status", "mailbox", "card", "min_card", "deputy", "languages",
     "office_hours", "accepts",
 )  # fmt: skip
-_SHOWN_WHEN_NEW: Final = ("kind", "country", "name", "site", "mailbox", "deputy")
+_EMPTY: Final[tuple[object, ...]] = (None, [], {})
 _Value = Mapping[str, Any]
+_Row = tuple[str, str, int]
+"""Member, basis and rank of a destination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ def differences(
             continue
         told = [Change(path, sentence) for sentence in _of_file(schemas, path, before, after, now)]
         if not told and path in before:
-            told = [Change(path, f"{path}: {'says the same in other bytes' if path in after else GOES}")]
+            said = _otherwise(schemas, path, before[path], after[path]) if path in after else [GOES]
+            told = [Change(path, f"{path}: {sentence}") for sentence in said]
         elif not told:
             empty.append(path)
         changes += told
@@ -82,6 +88,12 @@ def _of_file(
         yield from _member(path[len("members/") :].removesuffix(".json"), was, said, now)
 
 
+def _otherwise(schemas: Schemas, path: str, before: bytes, after: bytes) -> list[str]:
+    """What is told of a file whose change no sentence of its own tells."""
+    was, said = read_target(schemas, path, before), read_target(schemas, path, after)
+    return list(unlike(was, said)) or ["says the same in other bytes"]
+
+
 def _network(was: _Value, said: _Value) -> Iterator[str]:
     for field in sorted((was.keys() | said.keys()) - {"v", "orphan_mandates"}):
         yield from _moved("network", field, was.get(field), said.get(field))
@@ -92,30 +104,37 @@ def _network(was: _Value, said: _Value) -> Iterator[str]:
 
 
 def _country(country: str, was: _Value, said: _Value) -> Iterator[str]:
-    old = {row["member"]: row for row in was.get("destinations", ())}
-    new = {row["member"]: row for row in said.get("destinations", ())}
-    first, then = _first(old.values()), _first(new.values())
+    old, new = _rows(was), _rows(said)
+    first, then = _first(old), _first(new)
     if first != then:
         yield f"{country}: first destination {first or NOBODY} -> {then or NOBODY}"
-    for name in sorted(old.keys() | new.keys()):
-        if name not in old:
-            yield f"{country}: {name} is added as {new[name]['basis']}, rank {new[name]['rank']}"
-        elif name not in new:
+    for name in sorted({row[0] for row in (*old, *new)}):
+        before, after = ([row for row in rows if row[0] == name] for rows in (old, new))
+        if not after:
             yield f"{country}: {name} is no longer a destination"
+        elif len(before) == len(after) == 1:
+            for field, one, other in zip(("basis", "rank"), before[0][1:], after[0][1:], strict=True):
+                yield from _moved(f"{country}: {name}", field, one, other, " ")
         else:
-            for field in ("basis", "rank"):
-                yield from _moved(f"{country}: {name}", field, old[name][field], new[name][field], " ")
+            for _, basis, rank in (Counter(before) - Counter(after)).elements():
+                yield f"{country}: {name} is no longer named as {basis}, rank {rank}"
+            for _, basis, rank in (Counter(after) - Counter(before)).elements():
+                yield f"{country}: {name} is added as {basis}, rank {rank}"
+
+
+def _rows(country: _Value) -> list[_Row]:
+    return [(row["member"], row["basis"], row["rank"]) for row in country.get("destinations", ())]
 
 
 def _code(path: str) -> str:
     return path.removeprefix("countries/").removesuffix(".json")
 
 
-def _first(rows: Iterable[_Value]) -> str:
+def _first(rows: Iterable[_Row]) -> str:
     """The destinations of the lowest rank, with their basis."""
     known = list(rows)
-    lowest = min((row["rank"] for row in known), default=0)
-    return ", ".join(f"{row['member']} ({row['basis']})" for row in known if row["rank"] == lowest)
+    lowest = min((rank for _, _, rank in known), default=0)
+    return ", ".join(f"{name} ({basis})" for name, basis, rank in known if rank == lowest)
 
 
 def _member(name: str, was: _Value | None, said: _Value | None, now: int) -> Iterator[str]:
@@ -124,10 +143,10 @@ def _member(name: str, was: _Value | None, said: _Value | None, now: int) -> Ite
         return
     if was is None:
         yield f"{name}: new member, {said['status']}"
-    fields = _SHOWN_WHEN_NEW if was is None else _PLAIN
-    old: _Value = was or {}
-    for field in fields:
-        yield from _moved(name, field, old.get(field), said.get(field))
+    old: _Value = was or {"status": said["status"]}
+    for field in _PLAIN:
+        form = _day if field == "min_card" else str
+        yield from _moved(name, field, old.get(field), said.get(field), form=form)
     keys: _Value = old.get("keys", {})
     known = list(keys.get("signing", ()))
     for use in ("signing", "http"):
@@ -144,7 +163,7 @@ def _keys(name: str, use: str, was: Iterable[_Value], said: Iterable[_Value]) ->
     for kid, row in new.items():
         there = old.get(kid)
         if there is None:
-            yield f"{name}: new {use} keys {kid}, fingerprint {_fingerprint(row)}, until {_day(row['exp'])}"
+            yield f"{name}: new {use} keys {kid}, fingerprint {_fingerprint(row)}, {_period(row)}"
         else:
             for field in ("nbf", "exp"):
                 yield from _moved(f"{name}: {use} keys {kid}", field, there[field], row[field], " ", _day)
@@ -161,6 +180,10 @@ def _fingerprint(row: _Value) -> str:
     return fingerprint(b"".join(strict_json.dump(dict(sorted(part.items()))) for part in parts))
 
 
+def _period(row: _Value) -> str:
+    return f"from {_day(row['nbf'])} until {_day(row['exp'])}"
+
+
 def _revocation(said: _Value | None) -> str:
     if said is None:
         return "are no longer revoked"
@@ -175,10 +198,10 @@ def _day(moment: int) -> str:
 def _moved(
     whose: str, field: str, was: object, said: object, colon: str = ": ", form: Any = str
 ) -> Iterator[str]:
-    if (was or None) == (said or None):
+    if was == said or (was in _EMPTY and said in _EMPTY):
         return
     old, new = ("" if value is None else _text(value, form) for value in (was, said))
-    if not old:
+    if was in _EMPTY:
         yield f"{whose}{colon}{field} is {new}"
     else:
         yield f"{whose}{colon}{field} {old} -> {new or 'none'}"
@@ -204,8 +227,16 @@ def _answering(was: RegistryView | None, said: RegistryView | None) -> Iterator[
 
 
 def _answers(view: RegistryView | None, country: str) -> str:
+    """The desks of the first rung that somebody can be reached on; several share it by site."""
     routed = None if view is None else route(view, country, "", None)
-    return f"{routed.member} ({routed.basis})" if isinstance(routed, Routed) else NOBODY
+    if view is None or not isinstance(routed, Routed):
+        return NOBODY
+    desks = [str(routed.member)]
+    if routed.order is not Order.RANK:
+        rows = [row for row in view.destinations(country) if row.basis is routed.basis]
+        rank = next(row.rank for row in rows if row.member == routed.member)
+        desks = sorted(row.member for row in rows if row.rank == rank and not obstacle(view, row.member))
+    return f"{' and '.join(desks)} ({routed.basis})"
 
 
 def _view(schemas: Schemas, targets: Mapping[str, bytes]) -> RegistryView | None:

@@ -2,8 +2,9 @@
 
 Rules: every key id is the SHA-256 of the key's canonical form (TUF specification section 4.2) and is
 recomputed; behind one role stand distinct public key *values*, compared as parsed keys and not as text (one
-key under two ids satisfied a threshold of two); a threshold does not exceed its keys. Key types are Ed25519
-and ECDSA over P-256 or P-384, which administrators' tools and hardware can make. This module knows no
+key under two ids satisfied a threshold of two); a key has one text, since what stands around a PEM gives it
+another id, and can make a root longer than readers read; a threshold does not exceed its keys. Key types are
+Ed25519 and ECDSA over P-256 or P-384, which administrators' tools and hardware can make. This module knows no
 signatures: that a root is signed by its predecessor is TUF's.
 """
 
@@ -70,7 +71,7 @@ def _quoted(text: str) -> str:
 
 
 def _value(key: RootKey) -> bytes:
-    """The public key in one form, whatever its text looked like."""
+    """The public key in one form, if its text is the one that this key has."""
     public = key.values["public"]
     if (key.keytype, key.scheme) == ("ed25519", "ed25519") and _ED25519_HEX.fullmatch(public):
         return bytes.fromhex(public)
@@ -80,5 +81,7 @@ def _value(key: RootKey) -> bytes:
         except (ValueError, UnsupportedAlgorithm):
             parsed = None
         if isinstance(parsed, EllipticCurvePublicKey) and parsed.curve.name == _CURVES[key.scheme]:
-            return parsed.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            text = parsed.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            if text == public.encode():
+                return parsed.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     raise Refused("registry-key-form", "root.json: a key is neither Ed25519 nor ECDSA P-256 or P-384")

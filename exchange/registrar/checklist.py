@@ -99,11 +99,13 @@ _FAILS: Final = {
     "registration-form": "form",
     "registration-member": "replay",
     "registration-replayed": "replay",
+    "registration-future": "replay",
     "registration-key-twice": "one use",
     "registration-history": "history",
     "registration-revocation": "history",
     "registration-signature": "possession",
     "registration-unsigned": "possession",
+    "registration-over": "possession",
     "registration-rotation": "present key",
     "registration-card": "card",
 }

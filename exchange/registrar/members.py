@@ -147,6 +147,9 @@ def revoke(
             f"{path_of(member)}: keys: that key is revoked for another reason, which is published",
             hint=f"only an earlier --invalid-after can be added, with --reason {said['reason']}",
         )
+    if invalid_after is not None and invalid_after > made["at"]:
+        told = "--invalid-after: is later than the revocation that is published"
+        raise Invalid("revoked", told, hint="name the last moment that the key was good")
     if invalid_after is not None:
         made["invalid_after"] = invalid_after
     elif said is None and (was := entries[kid].get("revoked")) and was["reason"] == reason:

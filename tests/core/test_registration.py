@@ -197,6 +197,18 @@ ROTATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], list[keys.Signer], st
         ALL,
         "unsigned",
     ),
+    "a new key that is over and signs": (
+        file(),
+        file(https=[http(FIRST), http(SECOND, exp=NOW - 1)]),
+        [*ALL, SECOND.http],
+        "over",
+    ),
+    "a new key that is revoked and that nobody holds": (
+        file(),
+        file(https=[http(FIRST), http(SECOND, revoked=REVOKED)]),
+        ALL,
+        "revocation",
+    ),
     "halves paired anew": (
         GROWN,
         file(
@@ -244,6 +256,31 @@ def test_a_rotation_needs_the_keys_that_are_there(
     with pytest.raises(Refused) as error:
         registration.check(asked(said, signers, by=SECOND), present(before), NOW)
     assert error.value.code == f"registration-{code}"
+
+
+FOREIGN = {
+    "revoked": (signing(SECOND, revoked=REVOKED), http(SECOND, revoked=REVOKED), "revocation"),
+    "over": (signing(SECOND, exp=NBF + 1), http(SECOND, exp=NBF + 1), "unsigned"),
+}
+
+
+@pytest.mark.parametrize(("entry", "key", "code"), FOREIGN.values(), ids=FOREIGN.keys())
+def test_nobody_registers_with_the_keys_of_another(
+    entry: dict[str, Any], key: dict[str, Any], code: str
+) -> None:
+    """The other would find its keys taken when it comes to register."""
+    said = file(entries=[signing(FIRST), entry], https=[http(FIRST), key])
+    with pytest.raises(Refused) as error:
+        registration.check(asked(said), None, NOW)
+    assert error.value.code == f"registration-{code}"
+
+
+def test_a_card_of_the_far_future_is_not_asked_for() -> None:
+    """No later request could have a higher one."""
+    with pytest.raises(Refused) as error:
+        registration.check(asked(file()), None, NOW - 86_401)
+    assert error.value.code == "registration-future"
+    assert registration.check(asked(file()), None, NOW - 86_400).fresh
 
 
 def test_a_registration_sent_again_later_is_no_new_one() -> None:

@@ -14,6 +14,7 @@ from support.messages import DE, GB, compact
 from support.registry import targets_of
 
 from exchange.core import key_card, keys, registration
+from exchange.core.limits import REGISTRY_AHEAD_SECONDS
 from exchange.core.registry_changes import (
     MOVES,
     Change,
@@ -25,7 +26,9 @@ from exchange.core.registry_changes import (
 )
 from exchange.core.registry_documents import member_to_json
 from exchange.core.registry_view import MemberStatus
+from exchange.core.times import format_time
 from exchange.errors import Refused
+from exchange.resources import schema_documents
 
 FIRST, SECOND, THIRD = member_keys(DE), member_keys(DE, "2"), member_keys(DE, "3")
 STOLEN = {"at": NOW, "reason": "stolen"}
@@ -248,6 +251,32 @@ def test_a_min_card_that_falls_is_refused() -> None:
     assert codes(PUBLISHED, {**MOVED, "min_card": NOW}, asked(MOVED)) == ["change-min-card"]
 
 
+FAR = 253_402_300_799
+"""The last second that a member's file can name: the end of the year 9999."""
+
+
+@pytest.mark.parametrize("serial", [NOW + REGISTRY_AHEAD_SECONDS + 1, FAR])
+def test_a_min_card_of_the_future_cuts_nobody_off(serial: int) -> None:
+    assert codes(PUBLISHED, file(min_card=NOW + REGISTRY_AHEAD_SECONDS)) == []
+    assert codes(PUBLISHED, file(min_card=serial)) == ["change-min-card"]
+    asked_for = NEW | {"min_card": serial}
+    assert codes(None, asked_for, asked(asked_for)) == ["change-min-card", "registration-future"]
+    assert codes(file(min_card=serial), file(min_card=serial, status="suspended")) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {**STOLEN, "at": NOW + REGISTRY_AHEAD_SECONDS + 1},
+        {**STOLEN, "at": FAR, "invalid_after": NOW},
+        {**STOLEN, "invalid_after": NOW + 1},
+    ],
+)
+def test_a_revocation_is_not_of_the_future_nor_doubts_what_came_after_it_alone(said: dict[str, Any]) -> None:
+    assert codes(PUBLISHED, revoked(said)) == ["change-revocation"]
+    assert codes(revoked(said), revoked(said) | {"status": "suspended"}) == []
+
+
 def test_a_member_does_not_unsay_what_it_signed_by_revoking_its_own_key() -> None:
     early = {"at": NBF, "reason": "stolen", "invalid_after": NBF - 100}
     entries, https = [signing(SECOND), signing(FIRST, revoked=early)], [http(SECOND), http(FIRST)]
@@ -342,9 +371,18 @@ def test_a_request_that_was_carried_out_lies_about_without_harm() -> None:
     assert all_codes(with_file(file(status="suspended")), {DE: asked(file())}) == []
 
 
+def destinations(country: str, *rows: tuple[str, str, int]) -> dict[str, bytes]:
+    listed = [{"member": name, "basis": basis, "rank": rank} for name, basis, rank in rows]
+    return {f"countries/{country}.json": compact({"v": 1, "country": country, "destinations": listed})}
+
+
 SHARED = file(GB, entries=[signing(FIRST)], https=[http(member_keys(GB))])
 REGISTRIES: dict[str, tuple[dict[str, bytes], list[str]]] = {
     "an unknown field": (with_file(file(note="x")), ["schema"]),
+    "a member that is named twice in a country": (
+        BEFORE | destinations("DE", (GB, "hotline", 0), (DE, "hotline", 0), (GB, "police", 5)),
+        ["destination-twice"],
+    ),
     "two members claiming one id": (with_file(file(), "de-z"), ["file-name"]),
     "two members claiming one key": (with_file(SHARED), ["key-shared", "key-shared"]),
     "a key in two uses": (
@@ -377,11 +415,6 @@ def test_a_registry_that_breaks_a_rule_is_refused_with_its_problems(
 
 def told(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
     return [change.sentence for change in differences(schemas(), before, after)]
-
-
-def destinations(country: str, *rows: tuple[str, str, int]) -> dict[str, bytes]:
-    listed = [{"member": name, "basis": basis, "rank": rank} for name, basis, rank in rows]
-    return {f"countries/{country}.json": compact({"v": 1, "country": country, "destinations": listed})}
 
 
 def network(**changes: Any) -> dict[str, bytes]:
@@ -465,6 +498,19 @@ TOLD: Sentences = {
         without(f"members/{DE}.json"),
         [f"{DE}: the member's file disappears", f"DE: answers now nobody, before {DE} (hotline)"],
     ),
+    "a member that is named twice, for the sites of another": (
+        BEFORE | destinations("DE", (GB, "hotline", 1), (DE, "hotline", 1), (DE, "police", 5)),
+        [
+            f"DE: first destination {DE} (hotline) -> {GB} (hotline), {DE} (hotline)",
+            f"DE: {DE} is added as police, rank 5",
+            f"DE: {GB} is added as hotline, rank 1",
+            f"DE: answers now {DE} and {GB} (hotline), before {DE} (hotline)",
+        ],
+    ),
+    "an order that nothing depends on": (
+        BEFORE | network(agencies=["x", "interpol"]),
+        ["network: agencies interpol -> x, interpol"],
+    ),
     "nothing": (dict(BEFORE), []),
     "the same in other bytes": (
         with_file(member_to_json(member(DE, min_card=NOW))),
@@ -482,6 +528,41 @@ def test_every_change_is_told_in_a_sentence(after: dict[str, bytes], wanted: lis
     assert told(BEFORE, after) == wanted
 
 
+def test_rows_that_go_while_their_member_stays_are_told() -> None:
+    twice = BEFORE | destinations("DE", (DE, "hotline", 1), (DE, "police", 5), (DE, "police", 5))
+    assert told(twice, BEFORE) == [f"DE: {DE} is no longer named as police, rank 5"] * 2
+
+
+def test_a_file_that_says_something_else_is_never_said_to_say_the_same() -> None:
+    """An order of rows moves nothing; whoever signs sees that it is another all the same."""
+    before = BEFORE | destinations("DE", (DE, "hotline", 1), (GB, "territory", 1))
+    after = BEFORE | destinations("DE", (GB, "territory", 1), (DE, "hotline", 1))
+    assert told(before, before) == []
+    assert [one for one in told(before, after) if "answers" in one] == []
+    both = with_file(file(https=[http(FIRST), http(SECOND)]))
+    turned = with_file(file(https=[http(SECOND), http(FIRST)]))
+    assert f'/keys/http/0/key/kid "{kid(FIRST, "http")}" -> "{kid(SECOND, "http")}"' in "".join(
+        told(both, turned)
+    )
+
+
+def test_every_field_of_a_member_is_told_when_it_is_new() -> None:
+    full = file(deputy=GB, office_hours="Mo-Fr", languages=["de"], accepts=["referral/1"])
+    after = targets_of([OTHER]) | {f"members/{DE}.json": compact(full)}
+    sentences = told(targets_of([OTHER]), after)
+    known = schema_documents()["member-1"]["properties"].keys() - {"v", "id", "keys"}
+    assert {one.split()[1] for one in sentences if " is " in one} | {"status"} == known
+    assert f"{DE}: min_card is 2026-02-02T02:40:00Z" in sentences
+    assert f"{DE}: accepts is referral/1" in sentences
+
+
+def test_desks_that_share_a_country_are_told_together() -> None:
+    before = BEFORE | destinations("DE", (DE, "hotline", 1))
+    shared = BEFORE | destinations("DE", (DE, "hotline", 1), (GB, "hotline", 1))
+    assert told(before, shared)[-1] == f"DE: answers now {DE} and {GB} (hotline), before {DE} (hotline)"
+    assert told(shared, before)[-1] == f"DE: answers now {DE} (hotline), before {DE} and {GB} (hotline)"
+
+
 def test_an_answer_that_was_nobody_does_not_go_unmentioned() -> None:
     wanted = ["countries/NL.json: disappears; it named nobody"]
     assert told(BEFORE | destinations("NL"), dict(BEFORE)) == wanted
@@ -490,11 +571,12 @@ def test_an_answer_that_was_nobody_does_not_go_unmentioned() -> None:
 def test_new_keys_are_told_with_a_fingerprint() -> None:
     sentences = told(BEFORE, with_file(ROTATED))
     assert [one.partition(" fingerprint ")[0] for one in sentences] == [
-        f"{DE}: min_card {NOW} -> {LATER}",
+        f"{DE}: min_card 2026-02-02T02:40:00Z -> 2026-02-02T02:40:01Z",
         f"{DE}: new signing keys {kid(SECOND)},",
         f"{DE}: new http keys {kid(SECOND, 'http')},",
     ]
     assert sentences[1] != sentences[2]
+    assert sentences[1].endswith(f", from {format_time(NBF)} until {format_time(EXP)}")
 
 
 @pytest.mark.parametrize("ended", [{"revoked": STOLEN}, {"exp": NOW - 1}], ids=["revoked", "over"])

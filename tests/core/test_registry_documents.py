@@ -167,6 +167,25 @@ def test_who_is_named_has_to_exist() -> None:
     assert codes(itself) == {("members/de-x.json#/deputy", "deputy-unknown")}
 
 
+def test_who_is_named_twice_counts_once_at_its_first_place() -> None:
+    """A second row moved a share of a country's sites, and was not seen by whoever signed it."""
+    gb, x = MemberId("gb-iwf"), MemberId("de-x")
+    network = replace(NETWORK, orphan_mandates={"SC": (x, gb, x)})
+    rows = (
+        Destination(gb, Basis.HOTLINE, 0),
+        Destination(x, Basis.HOTLINE, 0),
+        Destination(gb, Basis.POLICE, 5),
+    )
+    targets = targets_of([member("gb-iwf"), member("de-x")], {"GB": rows}, network)
+    assert codes(targets) == {
+        ("countries/GB.json#/destinations/2/member", "destination-twice"),
+        ("network.json#/orphan_mandates/SC/2", "destination-twice"),
+    }
+    view = build(targets).view
+    assert view.destinations("GB") == rows[:2]
+    assert view.network.orphan_mandates == {"SC": (x, gb)}
+
+
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"v":1,"v":1}', b"\xef\xbb\xbf{}"])
 def test_without_a_network_file_there_is_no_registry(content: bytes | None) -> None:
     targets = targets_of([member("de-x")])

@@ -238,3 +238,9 @@ def test_an_unknown_field_is_found_in_a_member_s_file() -> None:
     value = json.loads(targets["members/ml-desk.json"]) | {"phone": "1"}
     targets["members/ml-desk.json"] = json.dumps(value).encode()
     assert ("error", "members/ml-desk.json", "/phone", "unknown-field") in told(targets)
+
+
+def test_a_member_that_a_country_names_twice_is_found() -> None:
+    rows: Rows = {"ML": (to("ml-desk"), to("ml-desk", Basis.POLICE, 5))}
+    wanted = ("error", "countries/ML.json", "/destinations/1/member", "destination-twice")
+    assert wanted in told(files(desk(), rows=rows))

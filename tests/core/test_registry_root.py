@@ -51,9 +51,11 @@ def test_the_id_is_the_one_that_tuf_tools_compute() -> None:
 @pytest.mark.parametrize(
     ("keys", "code"),
     [
-        ((ec(), ec(PEM + "\n")), "registry-key-twice"),
-        ((ec(), ec(PEM.replace("\n", "\r\n"))), "registry-key-twice"),
-        ((ec(), ec("a comment\n" + PEM)), "registry-key-twice"),
+        ((ec(), ec(PEM + "\n")), "registry-key-form"),
+        ((ec(), ec(PEM.replace("\n", "\r\n"))), "registry-key-form"),
+        ((ec(), ec("a comment\n" + PEM)), "registry-key-form"),
+        ((ec("x\n" * 300_000 + PEM),), "registry-key-form"),
+        ((ec(PEM.strip()),), "registry-key-form"),
         ((ed(), ed(ED.upper())), "registry-key-form"),
         ((ed(), ed(ED, "ed25519ph")), "registry-key-form"),
         ((ed(), ed(ED + " ")), "registry-key-form"),
@@ -73,6 +75,12 @@ def test_one_key_in_two_spellings_and_odd_keys_are_refused(keys: tuple[RootKey, 
     with pytest.raises(Refused) as error:
         check_root(named, {"root": RootRole(tuple(named), 1)})
     assert error.value.code == code
+
+
+def test_a_key_that_stands_twice_behind_a_role_is_refused() -> None:
+    with pytest.raises(Refused) as error:
+        check_root({key_id(ed()): ed()}, {"root": RootRole((key_id(ed()), key_id(ed())), 2)})
+    assert error.value.code == "registry-key-twice"
 
 
 def test_a_key_under_an_id_that_is_not_its_own_is_refused() -> None:

@@ -12,6 +12,7 @@ from support.messages import DE, FR, GB
 
 from exchange.core import limits
 from exchange.core.registry_view import MemberStatus
+from exchange.core.times import format_time
 from exchange.errors import Invalid, Refused
 from exchange.registrar import members
 
@@ -186,7 +187,7 @@ def test_min_card_rises_and_never_falls_nor_runs_ahead(desk: Desk) -> None:
         changes = members.raise_min_card(desk.space, schemas(), DE, serial, desk.now)
         return [change.sentence for change in changes]
 
-    assert raised(NOW + 50) == [f"{DE}: min_card {NOW} -> {NOW + 50}"]
+    assert raised(NOW + 50) == [f"{DE}: min_card {format_time(NOW)} -> {format_time(NOW + 50)}"]
     desk.publish()
     assert raised(NOW + 100 + limits.CLOCK_SKEW_SECONDS), "the card of this moment, by a clock ahead of ours"
     for serial in (NOW + 49, NOW + 101 + limits.CLOCK_SKEW_SECONDS):

@@ -233,7 +233,7 @@ def one_value_in_two_texts(root: Root) -> None:
 ODD_ROOTS: dict[str, tuple[Callable[[Root], None], str]] = {
     "one key under two ids": (under_two_ids, "registry-key-id"),
     "one key in two writings": (in_upper_case, "registry-key-id"),
-    "one key in two texts, offline and daily": (one_value_in_two_texts, "registry-key-twice"),
+    "one key in two texts, offline and daily": (one_value_in_two_texts, "registry-key-form"),
     "a daily key that signs the list": (daily_signs_the_list, "root-form"),
     "somebody who signs only the root": (only_some_sign, "root-form"),
     "two daily keys needed": (two_dailies, "root-form"),
