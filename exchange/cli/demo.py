@@ -157,7 +157,7 @@ def _tell(show: Show, tally: Tally, times: Times, proof: Proof | None) -> bool:
         f"= {tally.answered} answered, as the sender heard"
     )
     if proof is not None and proof.sound:
-        show.line(f"Evidence of one of them for a third party is sound: {proof.file.name}")
+        show.line("Evidence of one of them, for a third party that trusts neither end, is sound.")
     for fault in faults:
         show.line(f"  does not add up: {fault}")
     verdict = "The balance does not add up." if faults else "The balance adds up."

@@ -42,7 +42,7 @@ async def join_network(say: Say, place: Path, plan: NetworkPlan) -> AsyncIterato
         url = await stack.enter_async_context(mirror(bureau.space.repository))
         joined = await join_all(place, plan, root, url, now)
         version = await register(bureau, plan, joined)
-        say(f"Version {version}: {len(joined)} members pending, reviewed by keys, challenge and fingerprint.")
+        say(f"Registry version {version}: {len(joined)} members pending, reviewed, signed for by two.")
         configs = await stack.enter_async_context(running(joined))
         nodes = [await stack.enter_async_context(connected(config)) for config in configs]
         await _test(bureau, nodes, plan)
@@ -50,7 +50,7 @@ async def join_network(say: Say, place: Path, plan: NetworkPlan) -> AsyncIterato
         for node in nodes:
             await node.post("/v1/registry/refresh")
         await ready(nodes)
-        say(f"Version {version}: tests went both ways, and they are active:")
+        say(f"Registry version {version}: tests went through, and they are active:")
         for person in plan.everybody:
             role = "sends" if person is plan.sender else "receives"
             where = f", mailbox hosted by {person.host}, no port open" if person.host else ""

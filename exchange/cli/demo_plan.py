@@ -57,10 +57,9 @@ def make_plan(countries: Counter[str]) -> NetworkPlan:
     recipients = (Person(first, homes[0]), Person(second, homes[1]), Person(third, homes[2], host=second))
     takers = (first, second, third)
     others = [code for code in ranked if code not in homes][:MANDATES]
-    bases = (Basis.TERRITORY, Basis.ORPHAN_MANDATE)
     return NetworkPlan(
         sender=Person(home, homes[3]),
         recipients=recipients,
-        by_file={code: (takers[index % 3], bases[index % 2]) for index, code in enumerate(others[0::2])},
+        by_file={code: (takers[index % 3], Basis.ORPHAN_MANDATE) for index, code in enumerate(others[0::2])},
         by_network={code: takers[index % 3] for index, code in enumerate(others[1::2])},
     )

@@ -34,6 +34,17 @@ SOON: Final = 3 * 86400
 """Seconds before the registry's expiry from which an administrator should be asked."""
 
 
+_OF_LOOPS: Final = "it is tried again by itself; the log has each failure"
+_WAYS: Final = {
+    "registry-missing": "hotline-exchange registry refresh says what is wrong",
+    "registry-expired": "the administrators renew it: hotline-exchange registry renew",
+    "not-registered": "send the administrators your request; after that it takes a minute",
+    "not-active": "ask the administrators: who is pending needs a test; who is suspended, an answer",
+    "card-expired": "set the clock; the node makes a new card by itself",
+}
+"""What to do about a reason for not being ready; keys say it themselves."""
+
+
 async def checks(config: Config, now: int) -> list[Finding]:
     found, running = await _node(config, now)
     if not running:
@@ -63,7 +74,7 @@ async def _node(config: Config, now: int) -> tuple[list[Finding], bool]:
     if said["ready"]:
         return [well("node", "runs and is ready"), *cards], True
     reasons = [
-        bad("node", f"{each['sentence']} ({each['code']})", "it mends itself, or the log says more")
+        bad("node", f"{each['sentence']} ({each['code']})", _WAYS.get(each["code"], _OF_LOOPS))
         for each in said.get("reasons", ())
     ]
     return [*reasons, *cards], True

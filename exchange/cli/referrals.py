@@ -116,7 +116,7 @@ def _facts(found: dict[str, Any]) -> dict[str, object]:
         "purpose": handling.get("purpose"),
         "priority": handling.get("priority") or found.get("priority"),
         "answer by": moment(handling.get("answer_by")),
-        "their case": body.get("sender_case"),
+        "sender's case": body.get("sender_case"),
     }
 
 
