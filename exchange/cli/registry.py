@@ -1,7 +1,7 @@
 """`registry`: what the node knows of the network, and, for administrators, the registry itself on files.
 
 Rules: `show` and `refresh` ask the running node; all else works on an administrator's files and needs no
-node. This module puts both under one name.
+node. What writes there is alone in its directory. This module puts both under one name.
 """
 
 from __future__ import annotations
@@ -22,31 +22,32 @@ from exchange.cli import (
 from exchange.cli.connection import talk
 from exchange.cli.node_state import flat
 from exchange.cli.options import AsJson, ConfigFile, group
+from exchange.cli.registry_lock import locked
 from exchange.cli.show import Show
 
 app = group("The registry: as the node knows it, and as administrators make it.")
-app.command("create")(registry_found.create)
-app.command("import")(registry_countries.import_)
-app.command("country")(registry_countries.country)
+app.command("create")(locked(registry_found.create))
+app.command("import")(locked(registry_countries.import_))
+app.command("country")(locked(registry_countries.country))
 app.command("lint")(registry_lint.lint)
-app.command("review")(registry_review.review)
+app.command("review")(locked(registry_review.review))
 app.command("reviews")(registry_review.reviews)
-app.command("activate")(registry_members.activate)
-app.command("suspend")(registry_members.suspend)
-app.command("leave")(registry_members.leave)
-app.command("revoke", context_settings=registry_members.DASHED)(registry_members.revoke)
-app.command("min-card")(registry_members.min_card)
-app.command("put")(registry_members.put)
-app.command("draft")(registry_drafts.draft_)
-app.command("sign")(registry_drafts.sign)
+app.command("activate")(locked(registry_members.activate))
+app.command("suspend")(locked(registry_members.suspend))
+app.command("leave")(locked(registry_members.leave))
+app.command("revoke", context_settings=registry_members.DASHED)(locked(registry_members.revoke))
+app.command("min-card")(locked(registry_members.min_card))
+app.command("put")(locked(registry_members.put))
+app.command("draft")(locked(registry_drafts.draft_))
+app.command("sign")(locked(registry_drafts.sign))
 app.command("status")(registry_drafts.status)
-app.command("publish")(registry_drafts.publish)
-app.command("renew")(registry_renew.renew)
+app.command("publish")(locked(registry_drafts.publish))
+app.command("renew")(locked(registry_renew.renew))
 app.add_typer(registry_admins.admin, name="admin")
-app.command("threshold")(registry_admins.threshold)
-app.command("renew-root")(registry_admins.renew_root)
+app.command("threshold")(locked(registry_admins.threshold))
+app.command("renew-root")(locked(registry_admins.renew_root))
 app.command("history")(registry_history.history)
-app.command("pull")(registry_pull.pull)
+app.command("pull")(locked(registry_pull.pull))
 app.add_typer(registry_keys.app, name="keys")
 
 

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from exchange.cli.options import AsJson, group
+from exchange.cli.registry_lock import locked
 from exchange.cli.registry_paper import Directory, Output, drafted, keep, now
 from exchange.cli.show import Show
 from exchange.errors import Invalid
@@ -29,6 +30,7 @@ admin = group("The administrators: each command drafts a new root.")
 
 
 @admin.command()
+@locked
 def add(
     directory: Directory,
     cards: Annotated[
@@ -44,6 +46,7 @@ def add(
 
 
 @admin.command()
+@locked
 def replace(
     directory: Directory, name: Name, card: Card, output: Output = None, as_json: AsJson = False
 ) -> None:
@@ -53,6 +56,7 @@ def replace(
 
 
 @admin.command()
+@locked
 def remove(directory: Directory, name: Name, output: Output = None, as_json: AsJson = False) -> None:
     """Let an administrator go; their keys sign nothing from then on."""
     _draft(directory, lambda root: roots.without(root, name, now()), output, as_json)

@@ -1,8 +1,8 @@
 """`registry draft`, `sign`, `status` and `publish`: one change of the registry, from hand to hand.
 
 Rules: every command checks the whole draft before it does or shows anything, because the draft may come from
-somebody who means ill. Signing asks, on a terminal; without one `--yes` says so. `status` needs no key: it is
-for anyone.
+somebody who means ill; and so may DIR, which has to be the registry of the keys that sign. Signing asks, on a
+terminal; without one `--yes` says so. `status` needs no key: it is for anyone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import replace
 import typer
 
 from exchange.cli.options import AsJson
-from exchange.cli.registry_mirror import Allowed, AtMirror, not_behind
+from exchange.cli.registry_anchor import ClockIsRight, RootFingerprint, Stale, compared, not_stale
+from exchange.cli.registry_mirror import Allowed, AtMirror, NoMirror, not_behind
 from exchange.cli.registry_paper import (
     Directory,
     Drafts,
@@ -32,20 +33,24 @@ from exchange.cli.show import Show
 from exchange.cli.unlocking import Identity, Keys, Offline, unlock
 from exchange.core.jwk import fingerprint
 from exchange.errors import Invalid, Refused
-from exchange.registrar import admins, draft, drafting, files, published, publishing, sources, tally
+from exchange.registrar import admins, anchor, draft, drafting, files, published, publishing, sources, tally
 from exchange.registrar.admins import Part
 from exchange.registrar.draft import Kind
 from exchange.registrar.draft_check import Checked
+from exchange.registrar.lives import check_clock
 from exchange.registrar.publishing import Done
 from exchange.registrar.workspace import Workspace, open_workspace
 
 
-def draft_(directory: Directory, output: Output = None, as_json: AsJson = False) -> None:
+def draft_(
+    directory: Directory, output: Output = None, stale: Stale = False, as_json: AsJson = False
+) -> None:
     """Draft what has changed in DIR/peers, to be signed."""
     show = Show(as_json)
     space = open_workspace(directory)
     before = published.load(space)
     root = before.root
+    not_stale(show, before, now(), stale)
     one = drafting.targets_draft(space, before, sources.read_all(space.peers, schemas()), schemas(), now())
     if one is None:
         until = f"{before.targets.signed.expires:%Y-%m-%d}" if before.targets is not None else ""
@@ -62,6 +67,8 @@ def sign(
     offline: Offline = None,
     identity: Identity = None,
     yes: Yes = False,
+    root_fingerprint: RootFingerprint = None,
+    stale: Stale = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a draft, show what it changes, and add your signature to its file."""
@@ -69,6 +76,10 @@ def sign(
     space, names, one = given(drafts)
     checked = look(space, one)
     person = admins.load_public(keys)
+    if checked.published.chain:
+        compared(keys, checked.published.pinned, root_fingerprint, as_json)
+    elif one.root is not None:
+        anchor.belongs(keys, one.root.signed_bytes)
     if checked.done:
         _say(show, checked, "")
         return
@@ -82,10 +93,13 @@ def sign(
         files.write_whole(names[0], one.to_bytes())
         _say(show, checked, f"{person.name} has signed this already.")
         return
+    not_stale(show, checked.published, now(), stale)
     if not as_json:
         tell(show, checked)
     _agree(yes, as_json)
     signed = draft.sign(one, admins.load(keys, Part.OFFLINE, unlock(identity), offline))
+    if one.root is not None and not checked.published.chain:
+        anchor.keep(keys, one.root.signed_bytes)
     again = replace(checked, draft=signed, tallies=tally.count(signed, checked.published.chain))
     files.write_whole(names[0], signed.to_bytes())
     if as_json:
@@ -110,24 +124,37 @@ def publish(
     keys: Keys,
     identity: Identity = None,
     mirror: AtMirror = None,
+    no_mirror: NoMirror = False,
     allow: Allowed = None,
+    root_fingerprint: RootFingerprint = None,
+    stale: Stale = False,
+    clock_is_right: ClockIsRight = False,
     as_json: AsJson = False,
 ) -> None:
     """Publish a draft that enough have signed. Where it was interrupted, run it again."""
     show = Show(as_json)
     space, _, one = given(drafts)
     checked = look(space, one)
+    first_root = checked.published.pinned or (b"" if one.root is None else one.root.to_bytes())
+    compared(keys, first_root, root_fingerprint, as_json)
+    warning = None
     if not checked.done:
-        not_behind(space, checked.published, mirror, allow)
+        not_stale(show, checked.published, now(), stale)
+        if not clock_is_right:
+            check_clock(checked.published, now())
+        warning = not_behind(space, checked.published, mirror, allow, no_mirror)
     done = publishing.publish(space, checked, lambda: admins.load(keys, Part.DAILY, unlock(identity)), now())
     first = one.kind is Kind.ROOT and one.version == 1
     root = fingerprint(space.pinned()) if first else None
     if as_json:
         show.value(
             {**facts(checked), "published": True, "changed": done.wrote, "kept": list(done.kept)}
+            | {"warning": warning}
             | ({"root": str(space.root), "root_fingerprint": root} if first else {})
         )
         return
+    if warning:
+        show.aside(warning)
     _published(show, space, one.kind, done, root)
 
 
@@ -144,7 +171,8 @@ def _published(show: Show, space: Workspace, kind: Kind, done: Done, root: str |
         show.line(f"  {root}")
         show.line(f"Next: hotline-exchange registry draft {space.path}")
     else:
-        show.line(f"Serve {space.repository} as static files, and give the others a copy of {space.path}.")
+        show.line(f"Serve {space.repository} as static files. The others bring it to theirs:")
+        show.line("  hotline-exchange registry pull DIR --mirror URL")
 
 
 def _say(show: Show, checked: Checked, sentence: str) -> None:

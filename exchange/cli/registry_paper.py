@@ -15,6 +15,7 @@ import typer
 
 from exchange.cli.show import Show
 from exchange.core import limits
+from exchange.core.jwk import fingerprint
 from exchange.core.schema import Schemas
 from exchange.errors import Invalid
 from exchange.registrar import draft, draft_check, files, published
@@ -103,6 +104,7 @@ def facts(checked: Checked) -> dict[str, Any]:
             for one in checked.tallies
         ],
         "missing": checked.missing,
+        "registry": fingerprint(checked.published.pinned) if checked.published.pinned else None,
     }
 
 
@@ -111,6 +113,8 @@ def tell(show: Show, checked: Checked) -> None:
     one = checked.draft
     what = "the root" if one.kind is Kind.ROOT else "the list of files"
     show.line(f"Draft of version {one.version} of {what}")
+    if checked.published.pinned:
+        show.line(f"Registry:    {fingerprint(checked.published.pinned)} (its first root)")
     show.line(f"Fingerprint: {one.fingerprint}")
     for sentence in checked.changes:
         show.line(f"  {sentence}")

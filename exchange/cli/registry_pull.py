@@ -10,23 +10,22 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from exchange.cli.options import AsJson
+from exchange.cli.registry_mirror import remember
 from exchange.cli.show import Show, moment
 from exchange.client.address_guard import AddressGuard
 from exchange.client.guarded import GuardedClient, parse_place
 from exchange.client.registry_fetch import DirectoryFetcher, GuardedFetcher, is_url
+from exchange.client.registry_trust import LONG_AGO
 from exchange.core.jwk import fingerprint
 from exchange.errors import Invalid
 from exchange.registrar.pull import Pulled
 from exchange.registrar.pull import pull as bring
 from exchange.registrar.workspace import Workspace, open_workspace
-
-_LONG_AGO: Final = 0
-"""A time (unix seconds) at which nothing has expired yet."""
 
 
 def pull(
@@ -48,8 +47,9 @@ def pull(
 ) -> None:
     """Bring DIR to what a mirror shows, verified from the pinned root on."""
     space, pinned = _space(directory, root)
-    now = _LONG_AGO if expired else int(time.time())
+    now = LONG_AGO if expired else int(time.time())
     done = asyncio.run(_pulled(space, pinned, mirror, allow or [], now))
+    remember(space, mirror)
     show = Show(as_json)
     if as_json:
         show.value(_facts(done, pinned))

@@ -1,7 +1,8 @@
 """`registry renew`: the weekly minute of one administrator, and what else expires.
 
 Rules: it signs snapshot and timestamp anew and nothing else. A mirror that shows a newer registry than DIR
-stops it: two administrators who renew the same version would show two registries.
+stops it: two administrators who renew the same version would show two registries. So does another registry
+than that of the keys, and a clock that seems to be behind.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from exchange.cli.options import AsJson
-from exchange.cli.registry_mirror import Allowed, AtMirror, not_behind
+from exchange.cli.registry_anchor import ClockIsRight, RootFingerprint, compared
+from exchange.cli.registry_mirror import Allowed, AtMirror, NoMirror, not_behind
 from exchange.cli.registry_paper import Directory, now
 from exchange.cli.show import Show, moment
 from exchange.cli.unlocking import Identity, Keys, unlock
@@ -18,7 +20,7 @@ from exchange.core.expiry import DAY_SECONDS, Stage
 from exchange.core.times import format_time
 from exchange.registrar import admins, published, publishing
 from exchange.registrar.admins import Part
-from exchange.registrar.lives import Life, lives
+from exchange.registrar.lives import Life, check_clock, lives
 from exchange.registrar.workspace import open_workspace
 
 _WORDS: Final = {
@@ -34,21 +36,31 @@ def renew(
     keys: Keys,
     identity: Identity = None,
     mirror: AtMirror = None,
+    no_mirror: NoMirror = False,
     allow: Allowed = None,
+    root_fingerprint: RootFingerprint = None,
+    clock_is_right: ClockIsRight = False,
     as_json: AsJson = False,
 ) -> None:
     """Sign snapshot and timestamp anew, for 14 days, and show what else expires."""
     show = Show(as_json)
     space = open_workspace(directory)
     before = published.load(space)
-    not_behind(space, before, mirror, allow)
+    if before.chain:
+        compared(keys, before.pinned, root_fingerprint, as_json)
+    if not clock_is_right:
+        check_clock(before, now())
+    warning = not_behind(space, before, mirror, allow, no_mirror)
     publishing.renew(before, lambda: admins.load(keys, Part.DAILY, unlock(identity)), now())
     after = published.load(space)
     found = lives(space, after, now())
     version = after.timestamp.signed.version if after.timestamp is not None else 0
     if as_json:
-        show.value({"timestamp": version, "lives": [_facts(life) for life in found]})
+        lives_ = [_facts(life) for life in found]
+        show.value({"timestamp": version, "warning": warning, "lives": lives_})
         return
+    if warning:
+        show.aside(warning)
     show.line(f"Renewed: version {version} of the timestamp.")
     _tell(show, found)
 

@@ -2,83 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
-from support.cli import Ran, run
-from support.registry import schemas
+from support.cli import run
+from support.terminal import Terminal
+from support.workplace import Net, code
 
-from exchange.client.registry import Known, Registry
 from exchange.core.jwk import fingerprint
 from exchange.registrar import files
 
 DAY = 86400
-THREE = ("anna", "ben", "carla")
-
-
-class Net:
-    """A directory `net`, and administrators whose keys lie beside it under one age identity."""
-
-    def __init__(self, place: Path, names: tuple[str, ...] = THREE) -> None:
-        self.place, self.dir = place, place / "net"
-        self.identity = ("--identity", place / "id.txt")
-        for name in names:
-            self.keys(name)
-
-    def keys(self, name: str, at: str | None = None) -> Path:
-        place = self.place / (at or name)
-        ran = run("registry", "keys", "new", name, "--keys", place, *self.identity)
-        assert ran.code == 0, ran.err
-        return place
-
-    def create(self, *options: str | Path, names: tuple[str, ...] = THREE) -> Ran:
-        cards = [part for name in names for part in ("--admin", self.place / name)]
-        return run("registry", "create", self.dir, "--network", "Demo", *cards, *options, "--json")
-
-    def sign(self, draft: Path | str, *names: str) -> Ran:
-        for name in names:
-            ran = run(
-                *("registry", "sign", draft, self.dir, "--keys", self.place / name),
-                *(*self.identity, "--yes", "--json"),
-            )
-        return ran
-
-    def publish(self, *drafts: Path | str, by: str = "anna") -> Ran:
-        keys = ("--keys", self.place / by, *self.identity)
-        return run("registry", "publish", *drafts, self.dir, *keys, "--json")
-
-    def draft(self, *command: str | Path) -> Ran:
-        return run("registry", *(command or ("draft", self.dir)), "--json")
-
-    def found(self) -> None:
-        """As far as a first list."""
-        self.through(self.create().value["draft"])
-        self.through(self.draft().value["draft"])
-
-    def through(self, draft: str, *names: str, by: str = "anna") -> Any:
-        """Sign and publish."""
-        ran = self.sign(draft, *(names or ("anna", "ben")))
-        assert ran.code == 0, ran.err
-        ran = self.publish(draft, by=by)
-        assert ran.code == 0, ran.err
-        return ran.value
-
-    def rename(self, name: str) -> None:
-        path = self.dir / "peers/network.json"
-        path.write_text(json.dumps(json.loads(path.read_bytes()) | {"name": name}))
-
-    def read(self, now: float | None = None) -> Known:
-        root, mirror = (self.dir / "root.json").read_bytes(), str(self.dir / "repository")
-        registry = Registry(self.place / "node", root, [mirror], schemas())
-        return asyncio.run(registry.refresh(int(now or time.time())))
 
 
 @pytest.fixture
@@ -100,10 +39,6 @@ def live(template: Net, tmp_path: Path) -> Net:
     return Net(tmp_path / "live", names=())
 
 
-def code(ran: Ran) -> tuple[int, str]:
-    return ran.code, ran.problem["type"].removeprefix("urn:hotline-exchange:")
-
-
 def test_from_cards_to_a_registry_that_a_node_reads(net: Net) -> None:
     made = net.create()
     draft = made.value["draft"]
@@ -113,7 +48,7 @@ def test_from_cards_to_a_registry_that_a_node_reads(net: Net) -> None:
     for count, name in enumerate(("carla", "anna"), start=1):
         said = net.sign(draft, name).value
         assert (said["fingerprint"], said["missing"]) == (shown, 2 - count)
-    published = net.publish(draft, by="ben").value
+    published = net.publish(draft).value
     assert published["root_fingerprint"] == fingerprint((net.dir / "root.json").read_bytes())
     said = net.draft().value
     assert "network: name is Demo" in said["changes"]
@@ -336,7 +271,7 @@ def test_a_root_that_comes_close_to_a_lock_out_says_so(live: Net) -> None:
 def test_one_administrator_renews_and_hears_what_else_expires(
     live: Net, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = ("registry", "renew", live.dir, "--keys", live.place / "carla", *live.identity)
+    command = ("registry", "renew", live.dir, "--keys", live.place / "carla", *live.identity, *live.paper())
     said = run(*command, "--json").value
     assert said["timestamp"] == 2
     assert [(life["what"], life["stage"]) for life in said["lives"]] == [
@@ -418,16 +353,6 @@ def test_what_is_damaged_is_named_without_a_traceback(
 ) -> None:
     damage(live.dir)
     assert code(live.draft()) == (2, wanted)
-
-
-class Terminal(io.TextIOWrapper):
-    """Somebody who types."""
-
-    def __init__(self, typed: str) -> None:
-        super().__init__(io.BytesIO(typed.encode()), encoding="utf-8")
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(("typed", "left", "missing"), [("y\n", 0, 1), ("n\n", 130, 2), ("\n", 130, 2)])
