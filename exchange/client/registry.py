@@ -76,6 +76,11 @@ class Registry:
         self._held: Copy | None = None
         self._one_at_a_time = asyncio.Lock()
 
+    @property
+    def history(self) -> History:
+        """The registry's past, as this node has gone by it: what is kept there is kept through this."""
+        return self._history
+
     async def last_good(self, now: int) -> Known | None:
         """What this node knew last, from its own disk; None when it never knew a registry."""
         if self._held is None:

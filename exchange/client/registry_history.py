@@ -6,12 +6,18 @@ whoever reads along always finds what it leads to. A list is kept under its vers
 contents of one version are both kept. Files of the registry lie beside under their hashes and are checked
 whenever they are read. Nothing is ever taken away: evidence is asked for years later. Signatures are not
 verified again: whoever can write here has the node.
+
+Which lists are here, and what they name, is read once and kept in memory: strangers ask a mirror, and a
+request costs the same however long the history is. So one `History` serves a directory and keeps all in it.
 """
 
 from __future__ import annotations
 
+import bisect
 import os
 import re
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,8 +49,11 @@ class History:
     def __init__(self, directory: Path) -> None:
         self._past = directory / HISTORY
         self._files = directory / FILES
+        self._known: list[tuple[int, Digest]] | None = None
+        self._reading = threading.Lock()
         self._listed: dict[str, set[Digest]] = {}
-        self._indexed: set[tuple[int, Digest]] = set()
+        self._unindexed: list[tuple[int, Digest]] | None = None
+        self._indexing = threading.Lock()
 
     def holds(self, seen: Seen) -> bool:
         """Whether what was seen is here already."""
@@ -68,7 +77,13 @@ class History:
 
     def keep_list(self, version: int, data: bytes) -> None:
         """Keep a list that was verified; raises OSError."""
-        self._put(_list(version, Digest.of(data)), data)
+        digest = Digest.of(data)
+        self._put(_list(version, digest), data)
+        with self._reading:
+            if self._known is not None and (version, digest) not in self._known:
+                bisect.insort(self._known, (version, digest))
+                if self._unindexed is not None:
+                    self._unindexed.append((version, digest))
 
     def keep_file(self, data: bytes) -> None:
         """Keep a file that a verified list names; raises OSError."""
@@ -83,8 +98,24 @@ class History:
 
     def versions(self) -> list[tuple[int, Digest]]:
         """Version and digest of every list that is here, the oldest first."""
-        names = (_LIST.fullmatch(path.name) for path in self._past.glob("*.targets.json"))
-        return sorted((int(match[1]), Digest(match[2])) for match in names if match is not None)
+        with self._reading:
+            if self._known is None:
+                names = (_LIST.fullmatch(path.name) for path in self._past.glob("*.targets.json"))
+                self._known = sorted(
+                    (int(match[1]), Digest(match[2])) for match in names if match is not None
+                )
+                self._unindexed = [*self._known]
+            return [*self._known]
+
+    def digests(self, version: int) -> Sequence[Digest]:
+        """Digests of the lists of one version that are here."""
+        if self._known is None:
+            self.versions()
+        with self._reading:
+            known = self._known or []
+            first = bisect.bisect_left(known, (version, Digest("")))
+            last = bisect.bisect_left(known, (version + 1, Digest("")))
+            return [digest for _, digest in known[first:last]]
 
     def list(self, version: int, digest: Digest) -> bytes | None:
         """One list, if it is here undamaged."""
@@ -102,12 +133,20 @@ class History:
         """A file of the registry, if it is here undamaged."""
         return held(self._files, digest)
 
+    def has(self, digest: Digest) -> bool:
+        """Whether there is a file of the registry under this digest."""
+        return (self._files / digest).is_file()
+
     def lists(self, path: str, digest: Digest) -> bool:
         """Whether a list that is here names this path with this digest."""
-        for version, of_list in self.versions():
-            if (version, of_list) not in self._indexed:
-                self._index(version, of_list)
-        return digest in self._listed.get(path, ())
+        if self._unindexed is None:
+            self.versions()
+        with self._indexing:
+            while digest not in self._listed.get(path, ()):
+                if not self._unindexed:
+                    return False
+                self._index(*self._unindexed.pop())  # the newest first: most ask for what is in it
+            return True
 
     def _index(self, version: int, digest: Digest) -> None:
         data = self.list(version, digest)
@@ -118,7 +157,6 @@ class History:
         for path, one in listed.items():
             if one is not None:
                 self._listed.setdefault(path, set()).add(one)
-        self._indexed.add((version, digest))
 
     def _put(self, name: str, data: bytes) -> None:
         if self.metadata(name) != data:

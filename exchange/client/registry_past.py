@@ -46,14 +46,21 @@ class Past:
 
 
 class Archive:
-    """`directory`, `bootstrap` and `mirrors` as for registry.Registry, whose history it reads."""
+    """`directory`, `bootstrap` and `mirrors` as for registry.Registry, whose `history` it reads: without one,
+    what others keep later is not seen by all of it.
+    """
 
     def __init__(
-        self, directory: Path, bootstrap: bytes, mirrors: Sequence[str], client: GuardedClient | None = None
+        self,
+        directory: Path,
+        bootstrap: bytes,
+        mirrors: Sequence[str],
+        client: GuardedClient | None = None,
+        history: History | None = None,
     ) -> None:
         self._pinned = Digest.of(bootstrap)
         self._directory = registry_copy.own(directory, self._pinned)
-        self._history = History(self._directory)
+        self._history = history or History(self._directory)
         self._mirrors = tuple(mirrors)
         self._client = client
 
@@ -149,11 +156,12 @@ class Archive:
         if target is None or schema_of(target[1] + target[3]) is None:
             return None
         digest = Digest(target[2])
-        return self._history.file(digest) if self._history.lists(target[1] + target[3], digest) else None
+        known = self._history.has(digest) and self._history.lists(target[1] + target[3], digest)
+        return self._history.file(digest) if known else None
 
     def _list(self, version: int) -> bytes | None:
         """The list of this version; of two, the one that we went by last."""
-        digests = [digest for known, digest in self._history.versions() if known == version]
+        digests = self._history.digests(version)
         seen = registry_copy.load_seen(self._directory, self._pinned) if len(digests) > 1 else None
         if seen is not None and seen.digest in digests and seen.version == version:
             digests = [seen.digest]

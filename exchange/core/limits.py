@@ -111,15 +111,15 @@ KEEPALIVE_SECONDS: Final = 15
 """Seconds an idle connection stays open."""
 
 PENDING_ENVELOPES_PER_DAY: Final = 100
-"""Envelopes of one pending member in one mailbox in a day: its tests, and its receipts for ours. An honest one
-needs a handful; each leaves a row here for a month."""
+"""Envelopes of one pending member in one mailbox in a day: its tests, and its receipts for ours. An honest
+one needs a handful; each leaves a row here for a month."""
 
 PENDING_TESTS_PER_DAY: Final = 50
-"""Tests of one pending member that are taken in a day, however they are packed: each is kept for weeks, and its
-journal entry for ever."""
+"""Tests of one pending member that are taken in a day, however they are packed: each is kept for weeks, and
+its journal entry for ever."""
 
 TEST_KEEP_SECONDS: Final = 45 * 86400
-"""Seconds that tests are kept: past the life of their message, so that none comes again; they carry nothing."""
+"""Seconds that tests are kept: past the life of their message, so that none comes again."""
 
 QUARANTINE_PER_DEPOSITOR: Final = 1000
 """Quarantined items kept per depositor in that time: a hostile peer cannot fill the disk with them."""
@@ -163,9 +163,9 @@ HTTP_LIFE_SECONDS: Final = 365 * 86400
 CHALLENGE_BYTES: Final = 4 * 1024
 """Bytes of a challenge or a proof: a sealed secret makes some 1,700."""
 
-REGISTRY_AHEAD_SECONDS: Final = 15 * 60
-"""Seconds after which a version that a member goes by, and that our mirrors do not show, is told: a mirror that
-is copied from another may be as late."""
+REGISTRY_UNSEEN_SECONDS: Final = 15 * 60
+"""Seconds after which a version that a member goes by, and that our mirrors do not show, is told: a mirror
+that is copied from another may be as late."""
 
 REGISTRY_MIRROR_SECONDS: Final = 60
 """Seconds one mirror has for its metadata, and again for its files: a slow one holds up no suspension."""

@@ -9,8 +9,8 @@ newest key, for the first day of that.
 
 Serials rise even when the clock was set back, and do not run ahead of it: a second card within a second waits
 for the next. A card that was made by a clock ahead of the time is replaced, since nobody takes it yet. So is
-one that senders refuse: below the registry's `min_card`, or by a signing entry that is no longer in use. While
-no entry may sign, there is no new card and seeds are destroyed all the same.
+one that senders refuse: below the registry's `min_card`, or by a signing entry that is no longer in use.
+While no entry may sign, there is no new card and seeds are destroyed all the same.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from exchange.core import limits
 from exchange.core.names import MemberId
-from exchange.core.registry_view import RegistryView
+from exchange.core.registry_view import MemberStatus, RegistryView
 from exchange.core.request_signature import (
     SignatureClaims,
     check_digest,
@@ -31,9 +31,10 @@ from exchange.store.port import Database
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signed a request, and what was signed."""
+    """Who signed a request, and what was signed; `trial` says that the registry calls the member pending."""
 
     member: MemberId
+    trial: bool
     claims: SignatureClaims
 
     def check_body(self, body: bytes) -> None:
@@ -73,7 +74,7 @@ class Gate:
         if not await self._first(claims):
             raise Refused("replay", "nonce: used before")
         check_door(member.status)
-        return Signer(member.id, claims)
+        return Signer(member.id, member.status is MemberStatus.PENDING, claims)
 
     async def _first(self, claims: SignatureClaims) -> bool:
         until = claims.expires + limits.CLOCK_SKEW_SECONDS

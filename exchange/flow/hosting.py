@@ -1,7 +1,8 @@
 """Hosting mailboxes: ours and our guests'. Deposit, collect, acknowledge, ask; and the cards that we serve.
 
 Rules: 201 is said only after the envelope is committed; the same again is 200, another envelope under the
-same jti is refused. A host cannot read what it hosts and does not try. A cursor is `<epoch>.<position>`;
+same jti is refused. A pending member has a number of envelopes a day; beyond, it is told to come later.
+A host cannot read what it hosts and does not try. A cursor is `<epoch>.<position>`;
 one of another epoch, or beyond the counter, is refused with `cursor-reset`. If we die after the commit and
 before the answer, the depositor repeats and hears 200.
 """
@@ -12,6 +13,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from exchange.core import limits
 from exchange.core.names import Digest, DocumentId, MemberId
@@ -23,6 +25,7 @@ from exchange.store.port import Database, Row, Transaction
 
 EPOCH = "mailbox_epoch"
 START = "0"
+DAY: Final = 86400.0
 
 
 class Deposited(StrEnum):
@@ -88,8 +91,12 @@ class Hosting:
             raise Refused("not-your-mailbox", "this mailbox is not yours, or is not here")
         return signer
 
-    async def deposit(self, owner: MemberId, depositor: MemberId, jti: DocumentId, data: bytes) -> Deposited:
-        """Put an envelope on disk. Raises `Refused` (`id-conflict`) and `Unavailable` (`quota`)."""
+    async def deposit(
+        self, owner: MemberId, depositor: MemberId, jti: DocumentId, data: bytes, *, trial: bool = False
+    ) -> Deposited:
+        """Put an envelope on disk; `trial` says that the depositor is pending. Raises `Refused`
+        (`id-conflict`) and `Unavailable` (`quota`, `rate`).
+        """
         digest = Digest.of(data)
         async with self.db.transaction() as tx:
             known = await mailboxes.digest_of(tx, owner, depositor, jti)
@@ -97,11 +104,24 @@ class Hosting:
                 if known[1] != digest:
                     raise Refused("id-conflict", "another envelope was deposited under this jti")
                 return Deposited.SAME
+            if trial:
+                await self._check_rate(tx, owner, depositor)
             envelope = mailboxes.NewEnvelope(owner, depositor, jti, digest, self.world.now(), data)
             if not await mailboxes.deposit(tx, envelope, limits.MAILBOX_BYTES):
                 raise Unavailable("quota", "the mailbox is full until its owner collects")
         self.bells.mailbox[owner].ring()
         return Deposited.STORED
+
+    async def _check_rate(self, tx: Transaction, owner: MemberId, depositor: MemberId) -> None:
+        since = self.world.now() - DAY
+        most = limits.PENDING_ENVELOPES_PER_DAY
+        until = since + limits.TOMBSTONE_SECONDS
+        if await mailboxes.lately(tx, owner, depositor, since, until, most) >= most:
+            raise Unavailable(
+                "rate",
+                f"a pending member deposits {most} envelopes a day",
+                retry_after=limits.MAX_RETRY_SECONDS,
+            )
 
     async def ask(self, owner: MemberId, depositor: MemberId, jti: DocumentId) -> str:
         """*waiting* or *acknowledged*; raises `Refused` (`envelope-unknown`)."""

@@ -26,17 +26,18 @@ from exchange.core.registry_view import RegistryView
 from exchange.core.rules import Rules
 from exchange.core.schema import Schemas
 from exchange.errors import Broken, Invalid, Refused, Unavailable
-from exchange.flow import arrivals, journal
+from exchange.flow import arrivals, hearsay, journal
 from exchange.flow.arrivals import Arrivals
 from exchange.flow.bell import Bells
+from exchange.flow.hearsay import Prompts
 from exchange.flow.identity import Identity
 from exchange.flow.receipts import Receipts, document_entry, message_of
 from exchange.flow.refusals import JTI_REUSED, OUR_FAULT, Refusals
 from exchange.flow.world import World
 from exchange.observe import logger
-from exchange.store import feed, inbox, manifests, outbox, registry_versions
+from exchange.store import inbox, manifests, outbox
 from exchange.store import journal as journal_rows
-from exchange.store.port import Database, Row, Transaction
+from exchange.store.port import Database, Row
 
 ACCEPTED: Final = frozenset(DocumentType) - {DocumentType.RESYNC}
 """Types that this node takes; the registry says the same of its member."""
@@ -93,6 +94,7 @@ class Receive:
     registry: Callable[[], RegistryView]
     seed_for: Callable[[str], bytes | None]
     count: Callable[[str, str], None]
+    prompts: Prompts
 
     async def envelope(self, arrived: Arrived, *, released: bool = False) -> str:
         """Take one envelope; `received`, or the inner code of why it lies in quarantine."""
@@ -111,7 +113,7 @@ class Receive:
             await self.refusals.envelope(arrived.jti, arrived.depositor, arrived.envelope, code)
             self.count("envelope", code)
             if code in REGISTRY_MAY_KNOW:
-                self.bells.refresh.ring()
+                self.prompts.look(arrived.depositor)
         self._ring()
         return code or "received"
 
@@ -129,7 +131,10 @@ class Receive:
             self._judge(opened, entry, line)
             for entry, line in zip(opened.manifest.documents, opened.lines, strict=True)
         ]
-        return await self._t3(opened, judged)
+        verdicts = await self._t3(opened, judged)
+        if opened.manifest.registry.version > self.registry().version:
+            self.prompts.look(opened.sender)
+        return verdicts
 
     def _ring(self) -> None:
         self.bells.deliver.ring()
@@ -156,6 +161,8 @@ class Receive:
             again = [(item, row) for item in judged if (row := _same(item, seen)) is not None]
             conflicts = [item for item in judged if item.entry.id in seen and _same(item, seen) is None]
             fresh = [item for item in judged if item.entry.id not in seen]
+            tests = [i for i in fresh if i.entry.type == DocumentType.TEST]
+            await self.refusals.check_trial(tx, opened.sender, len(tests))
             plan = await self.arrivals.plan(tx, [i.document for i in fresh if i.document is not None])
             codes = {i.entry.id: i.code or plan.refused.get(i.entry.id) for i in fresh}
             said = [document_entry(item.entry, "id-conflict") for item in conflicts]
@@ -181,19 +188,9 @@ class Receive:
             for item in [*conflicts, *(i for i in fresh if codes[i.entry.id] is not None)]:
                 code = codes.get(item.entry.id) or "id-conflict"
                 await self.refusals.document(tx, opened, item.entry, item.line, code)
-            await self._held_against(tx, opened, now)
+            await hearsay.heard(tx, opened, self.registry(), now)
             await journal_rows.add(tx, [self._journalled(opened, i, codes[i.entry.id]) for i in fresh])
         return [(item.entry.type, codes[item.entry.id] or "received") for item in fresh]
-
-    async def _held_against(self, tx: Transaction, opened: OpenedMessage, now: float) -> None:
-        """Keep the sender's journal head, and alarm when it or the registry it went by contradicts ours."""
-        mark, registry = opened.manifest.journal, opened.manifest.registry
-        alarms = []
-        if await journal_rows.anchor(tx, opened.sender, mark.log, mark.n, mark.head, now) is not None:
-            alarms.append("journal-contradicts")
-        if await registry_versions.differs(tx, registry.version, registry.sha256):
-            alarms.append("registry-split-view")
-        await feed.add(tx, [feed.NewItem(now, "alarm", member=opened.sender, code=code) for code in alarms])
 
     def _journalled(self, opened: OpenedMessage, item: Judged, code: str | None) -> tuple[str, bytes]:
         return journal.entry(

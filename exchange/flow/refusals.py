@@ -5,7 +5,8 @@ who deposited it; one of a suspended member is kept and not answered, because it
 over which this program trips: its sender, without a receipt, asks after an hour and sends its documents
 again, which works once we are mended. A refused document is answered in its message's receipt, which is not
 made here. Quarantine and answers are capped per depositor; what is left out is sent again by who wants a
-receipt.
+receipt. A pending member's message is not taken that brings more tests than one day may: it is not answered
+either, so that its sender asks later and sends it again, and nothing is lost.
 The same thing refused twice is one item and one answer.
 """
 
@@ -19,18 +20,22 @@ from exchange.core import limits
 from exchange.core.manifest import Entry
 from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.opening import OpenedMessage, OpeningCode
-from exchange.core.registry_view import RegistryView
+from exchange.core.registry_view import MemberStatus, RegistryView
+from exchange.errors import Refused
 from exchange.flow import journal
 from exchange.flow.receipts import Receipts, envelope_entry
 from exchange.flow.world import World
-from exchange.store import feed, quarantine
+from exchange.store import feed, inbox, quarantine
 from exchange.store.port import Database, Transaction
 
 JTI_REUSED: Final = "jti-reused"
 """Another message under a jti of the same sender: its manifest could not be kept beside the first."""
 OUR_FAULT: Final = "our-fault"
 """An envelope over which this program tripped."""
-UNANSWERED: Final = frozenset({OpeningCode.SUSPENDED.value, OUR_FAULT})
+TOO_MANY_TESTS: Final = "too-many-tests"
+"""A message of a pending member that has had its tests of this day."""
+UNANSWERED: Final = frozenset({OpeningCode.SUSPENDED.value, OUR_FAULT, TOO_MANY_TESTS})
+DAY: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,15 @@ class Refusals:
     world: World
     receipts: Receipts
     registry: Callable[[], RegistryView]
+
+    async def check_trial(self, tx: Transaction, sender: MemberId, tests: int) -> None:
+        """Raises `Refused` (`too-many-tests`) when so many more are too many for a pending member's day."""
+        member = self.registry().member(sender)
+        if tests == 0 or member is None or member.status is not MemberStatus.PENDING:
+            return
+        most = limits.PENDING_TESTS_PER_DAY
+        if await inbox.tests_since(tx, sender, self.world.now() - DAY, most) + tests > most:
+            raise Refused(TOO_MANY_TESTS, f"more than {most} tests of a pending member in a day")
 
     async def envelope(self, jti: DocumentId, depositor: MemberId, data: bytes, code: str) -> None:
         """Keep an envelope that does not open; answer it; write it down."""

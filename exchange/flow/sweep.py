@@ -3,7 +3,8 @@
 Rules: an envelope without a receipt for an hour is asked after; what its host no longer has is sent again,
 which is harmless. After a day without a receipt people are told; after 30 days the document is a dead
 letter with that reason. Nothing is ever given up silently. What only guards against repetition (nonces,
-tombstones, stored answers) is forgotten when it no longer can.
+tombstones, stored answers) is forgotten when it no longer can; so are tests, of which the journal goes on to
+tell.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from exchange.core.registry_view import MemberStatus, RegistryView
 from exchange.flow import journal
 from exchange.flow.bell import Bells
 from exchange.flow.world import World
-from exchange.store import access, feed, mailboxes, nonces, outbox
+from exchange.store import access, feed, inbox, mailboxes, nonces, outbox, tests
 from exchange.store import journal as journal_rows
 from exchange.store.port import Database, Row
 
@@ -112,6 +113,8 @@ class Sweep:
             await nonces.prune(tx, now)
             await mailboxes.prune_tombstones(tx, now)
             await access.prune_answers(tx, now - limits.IDEMPOTENCY_SECONDS)
+            await inbox.prune_tests(tx, now - limits.TEST_KEEP_SECONDS)
+            await tests.prune(tx, now - limits.TEST_KEEP_SECONDS)
 
     def _left(self) -> list[str]:
         members = self.registry().members.values()

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from exchange import resources
-from exchange.client.registry_past import Archive
 from exchange.flow.evidence import Evidence
 from exchange.flow.gate import Gate
 from exchange.flow.mirror import Mirror
@@ -19,7 +18,6 @@ from exchange.flow.reading_keys import ReadingKeys
 from exchange.flow.reading_node import ReadingNode
 from exchange.flow.receive import Arrived
 from exchange.flow.tokens import Tokens
-from exchange.node import pieces
 from exchange.node.health import Health
 from exchange.node.parts import Parts
 from exchange.server.auth import TokenDoor, local_door
@@ -51,7 +49,7 @@ def mailbox_app(parts: Parts, gate: Gate) -> web.Application:
     app = application("mailbox", parts.metrics, parts.world.now)
     app.add_routes(api.routes())
     if parts.config.registry.serve:
-        app.add_routes(RegistryMirror(Mirror(_archive(parts))).routes())
+        app.add_routes(RegistryMirror(Mirror(parts.archive)).routes())
     return app
 
 
@@ -86,7 +84,7 @@ def member_app(parts: Parts, health: Health, *, local: bool, tend: Callable[[], 
         KeyRoutes(of_keys, operate, parts.registering, rotate),
         TokenRoutes(tokens),
         HealthRoutes(health.reasons, health.metrics, _description()),
-        EvidenceRoutes(Evidence(db, world, parts.identity, _archive(parts))),
+        EvidenceRoutes(Evidence(db, world, parts.identity, parts.archive)),
     )
     app = application("member", parts.metrics, world.now)
     app.add_routes(api.routes(local_door if local else TokenDoor(tokens)))
@@ -100,13 +98,6 @@ def _refresh(parts: Parts, tend: Callable[[], None]) -> Callable[[], Awaitable[o
             await parts.consequences.run()
 
     return refresh
-
-
-def _archive(parts: Parts) -> Archive:
-    """The registry's past, and what a mirror of it shows."""
-    config = parts.config
-    pinned = pieces.bootstrap(config.registry.bootstrap)
-    return Archive(config.data / "registry", pinned, config.registry.mirrors, parts.client)
 
 
 def _description() -> bytes:

@@ -17,6 +17,7 @@ from exchange.client.address_guard import AddressGuard
 from exchange.client.guarded import GuardedClient
 from exchange.client.mailbox import PeerMailbox
 from exchange.client.registry import Registry
+from exchange.client.registry_past import Archive
 from exchange.config import Config
 from exchange.core.registry_view import Member, RegistryView
 from exchange.core.rules import Rules
@@ -32,6 +33,7 @@ from exchange.flow.deliver import Deliver
 from exchange.flow.draft import Drafting
 from exchange.flow.expiry import Expiry
 from exchange.flow.gate import Gate
+from exchange.flow.hearsay import Prompts
 from exchange.flow.hosting import Hosting
 from exchange.flow.identity import Identity, KeysInUse
 from exchange.flow.publish import Publish
@@ -63,6 +65,7 @@ class Parts:
     schemas: Schemas
     rules: Rules
     client: GuardedClient
+    archive: Archive
     mailbox: PeerMailbox
     ring: pieces.KeyRing
     keys: KeysInUse
@@ -118,6 +121,13 @@ async def _build(config: Config, keys: Keystore, metrics: Metrics, world: World,
         schemas,
         client,
     )
+    archive = Archive(
+        config.data / "registry",
+        pieces.bootstrap(config.registry.bootstrap),
+        config.registry.mirrors,
+        client,
+        source.history,
+    )
     watch = Watch(db, world, bells, source)
     await watch.load()
     if watch.known is None:
@@ -165,6 +175,7 @@ async def _build(config: Config, keys: Keystore, metrics: Metrics, world: World,
         watch.view,
         cards.seed_for,
         pieces.counted_received(metrics),
+        Prompts(bells, world),
     )
     drafting = Drafting(world, identity, schemas, rules, watch.view, pieces.located)
     submit = Submit(db, world, bells, drafting, pieces.counted_submitted(metrics))
@@ -182,6 +193,7 @@ async def _build(config: Config, keys: Keystore, metrics: Metrics, world: World,
         schemas=schemas,
         rules=rules,
         client=client,
+        archive=archive,
         mailbox=mailbox,
         ring=ring,
         keys=in_use,

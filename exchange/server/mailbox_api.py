@@ -75,7 +75,7 @@ class MailboxApi:
         jti = _jti(request)
         data = await self._body(request, signer, limits.ENVELOPE_BYTES)
         self._check_envelope(owner, jti, data)
-        done = await self.hosting.deposit(owner, signer.member, jti, data)
+        done = await self.hosting.deposit(owner, signer.member, jti, data, trial=signer.trial)
         self.count(done.value)
         status = 201 if done is Deposited.STORED else 200
         return _json({"jti": jti, "sha256": Digest.of(data)}, status)

@@ -105,6 +105,22 @@ async def waits_no_more(tx: Transaction, rows: Iterable[tuple[str, str]]) -> Non
     )
 
 
+async def tests_since(tx: Transaction, sender: str, moment: float, limit: int) -> int:
+    """How many tests came from a sender since `moment`, counted up to `limit`."""
+    row = await fetch_one(
+        tx,
+        "SELECT count(*) AS count FROM (SELECT 1 FROM inbox WHERE type = 'test/1' AND sender = ? "
+        "AND received_at >= ? LIMIT ?)",
+        (sender, moment, limit),
+    )
+    return 0 if row is None else int(row["count"])
+
+
+async def prune_tests(tx: Transaction, moment: float) -> int:
+    """Forget tests that came before `moment`."""
+    return await tx.execute("DELETE FROM inbox WHERE type = 'test/1' AND received_at < ?", (moment,))
+
+
 async def counts(tx: Transaction) -> dict[str, int]:
     """How many documents by type, and how many wait for another."""
     rows = await tx.fetch("SELECT type, verdict, count(*) AS count FROM inbox GROUP BY type, verdict")

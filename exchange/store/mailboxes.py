@@ -80,6 +80,20 @@ async def deposit(tx: Transaction, envelope: NewEnvelope, quota: int) -> bool:
     return True
 
 
+async def lately(tx: Transaction, owner: str, depositor: str, since: float, until: float, limit: int) -> int:
+    """How many envelopes of a depositor came since `since`, or are forgotten only after `until`; at most
+    `limit`.
+    """
+    row = await fetch_one(
+        tx,
+        "SELECT count(*) AS count FROM ("
+        "SELECT 1 FROM envelopes WHERE owner = ? AND depositor = ? AND received_at >= ? UNION ALL "
+        "SELECT 1 FROM tombstones WHERE owner = ? AND depositor = ? AND until > ? LIMIT ?)",
+        (owner, depositor, since, owner, depositor, until, limit),
+    )
+    return 0 if row is None else int(row["count"])
+
+
 async def page(tx: Transaction, owner: str, after: int, limit: int, limit_bytes: int) -> Sequence[Row]:
     """Envelopes above a position, as many as fit both limits, at least one if there is any."""
     sizes = await tx.fetch(

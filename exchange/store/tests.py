@@ -1,6 +1,7 @@
 """Tests that we have sent: the last one to a member, and what the database knows of how one goes.
 
-Rules: a test is a row of the outbox like any other; nothing is stored for it beside. What its attempt and its
+Rules: a test is a row of the outbox like any other; nothing is stored for it beside. It goes when it is over
+and old. What its attempt and its
 peer say is read with it, so that one look shows one moment.
 """
 
@@ -36,3 +37,11 @@ async def version_seen(tx: Transaction, version: int) -> float | None:
     """When we first went by a version of the registry."""
     row = await fetch_one(tx, "SELECT seen_at FROM registry_versions WHERE version = ?", (version,))
     return None if row is None else float(row["seen_at"])
+
+
+async def prune(tx: Transaction, moment: float) -> int:
+    """Forget tests of ours that were made before `moment` and are over."""
+    return await tx.execute(
+        "DELETE FROM outbox WHERE type = 'test/1' AND state IN ('received', 'dead') AND created_at < ?",
+        (moment,),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from dataclasses import replace
@@ -242,12 +243,13 @@ async def test_a_pinned_root_decides_from_where_on_the_chain_counts(tmp_path: Pa
     given = evidence({1: office.root, 2: second_root}, first, second)
     mark = RegistryMark(1, Digest.of(first))
     cases = [(None, Verdict.OK), (office.root, Verdict.OK), (second_root, Verdict.DOUBTFUL)]
-    for pinned, verdict in cases:
+    for root, verdict in cases:
+        pinned = None if root is None else evidence_chain.pinned_root(root)
         chain = evidence_chain.roots(given.parts, pinned)
         assert chain.step.verdict is Verdict.OK
         assert evidence_chain.in_force(given, chain, mark).step.verdict is verdict
         assert evidence_chain.newest(given, chain.roots).step.verdict is Verdict.OK
-    foreign = Office(tmp_path / "foreign").root
+    foreign = evidence_chain.pinned_root(Office(tmp_path / "foreign").root)
     assert evidence_chain.roots(given.parts, foreign).step.verdict is Verdict.BROKEN
     for roots in ({1: office.root, 3: second_root}, {1: office.root, 2: office.root}, {2: second_root}):
         broken = evidence_chain.roots(evidence(roots, first, second).parts, None).step
@@ -266,15 +268,51 @@ async def test_a_list_in_force_is_the_one_that_was_named_or_a_later_one(office: 
     spoken(office, "fr")
     lists = {version: list_of(office, version) for version in (1, 2)}
     given = evidence({1: office.root}, lists[2], lists[2])
-    chain = evidence_chain.roots(given.parts, office.root)
+    chain = evidence_chain.roots(given.parts, evidence_chain.pinned_root(office.root))
     cases = [
         (RegistryMark(2, Digest.of(lists[2])), Verdict.OK),
-        (RegistryMark(1, Digest.of(lists[1])), Verdict.OK),
-        (RegistryMark(2, Digest.of(b"another")), Verdict.DOUBTFUL),
-        (RegistryMark(3, Digest.of(b"newer")), Verdict.BROKEN),
+        (RegistryMark(1, Digest.of(lists[1])), Verdict.NOT_SHOWN),
+        (RegistryMark(2, Digest.of(b"another")), Verdict.NOT_SHOWN),
+        (RegistryMark(3, Digest.of(b"newer")), Verdict.NOT_SHOWN),
         (None, Verdict.BROKEN),
     ]
     for mark, verdict in cases:
         assert evidence_chain.in_force(given, chain, mark).step.verdict is verdict
     forged = evidence({1: office.root}, b"{}", lists[2])
     assert evidence_chain.in_force(forged, chain, cases[0][0]).step.verdict is Verdict.BROKEN
+
+
+def test_a_strangers_request_costs_the_same_however_long_the_history_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists are read once, none for a file that is not here; what is kept later is known without a look."""
+    history = History(tmp_path)
+    (tmp_path / "history").mkdir()
+    for number in range(1, 301):
+        data = b"{}%d" % number
+        (tmp_path / "history" / f"{number}.{Digest.of(data)}.targets.json").write_bytes(data)
+    read: list[str] = []
+    whole = History.metadata
+    monkeypatch.setattr(History, "metadata", lambda self, name: read.append(name) or whole(self, name))
+    assert not history.has(Digest("0" * 64))
+    assert read == []
+    for _ in range(10):
+        assert not history.lists("network.json", Digest("0" * 64))
+    assert len(read) == 300
+    monkeypatch.setattr(Path, "glob", None)
+    history.keep_list(301, b"{}")
+    assert history.versions()[-1] == (301, Digest.of(b"{}"))
+    assert history.digests(301) == [Digest.of(b"{}")]
+    assert history.digests(302) == []
+    del read[:]
+    assert not history.lists("network.json", Digest("0" * 64))
+    assert len(read) == 1
+
+
+async def test_many_at_once_index_the_history_once(tmp_path: Path, office: Office) -> None:
+    await registry(tmp_path / "n", office).refresh(NOW)
+    reader = archive(tmp_path / "n", office)
+    digest = Digest.of(targets_of(MEMBERS)["network.json"])
+    names = [f"targets/{digest}.network.json", f"targets/{digest}.other.json"] * 20
+    found = await asyncio.gather(*map(reader.published, names))
+    assert [data is not None for data in found] == [True, False] * 20

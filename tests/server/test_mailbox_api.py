@@ -17,7 +17,7 @@ from support.node_parts import ServedMailbox, key_of
 from exchange.client.answers import EnvelopeState
 from exchange.client.guarded import parse_place
 from exchange.client.mailbox import PeerMailbox
-from exchange.core import envelope, key_card
+from exchange.core import envelope, key_card, limits
 from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.registry_view import MemberStatus
 from exchange.core.request_signature import sign_request
@@ -304,3 +304,27 @@ async def test_a_card_that_is_not_the_guests_own_is_not_published(
 async def test_the_service_document_has_the_form_of_its_schema(host: ServedMailbox) -> None:
     status, told, _ = await send(host, "GET", "/.well-known/hotline-exchange", sign=None)
     assert (status, schemas().problems("service-1", told), told["time"]) == (200, (), NOW)
+
+
+async def test_a_retired_key_is_taken_for_nothing_new(pair: Pair, host: ServedMailbox) -> None:
+    old = sealed(pair[0])
+    await pair[0].cards.rotate(retire=True)
+    status, told, _ = await send(host, "PUT", envelope_path(), old)
+    assert (status, code_of(told), told["kid"]) == (422, "wrong-key", pair[0].cards.kid)
+    assert (await send(host, "PUT", envelope_path(), sealed(pair[0]), nonce=b"2" * 16))[0] == 201
+
+
+async def test_a_pending_member_that_deposits_without_end_is_told_to_come_later(
+    pair: Pair, host: ServedMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PENDING_ENVELOPES_PER_DAY", 1)
+    standing(pair, NL, MemberStatus.PENDING)
+    path, first, other = envelope_path(GUEST), at_guest(), new_id("other")
+    for number, wanted in enumerate((201, 200)):
+        status, _, _ = await send(host, "PUT", path, first, nonce=bytes([number]) * 16)
+        assert status == wanted, "the same again is no other"
+    path = envelope_path(GUEST, other)
+    status, told, headers = await send(host, "PUT", path, at_guest(other), nonce=b"3" * 16)
+    assert (status, code_of(told), headers["retry-after"]) == (429, "rate", "900")
+    own = sealed(pair[0], other)
+    assert (await send(host, "PUT", envelope_path(DE, other), own, nonce=b"4" * 16))[0] == 201

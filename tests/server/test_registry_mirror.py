@@ -51,7 +51,7 @@ async def serving(place: Path) -> AsyncIterator[Served]:
     office = Office(place / "mirror")
     office.publish(targets_of(MEMBERS))
     registry = Registry(place / "node", office.root, [str(office.mirror)], schemas())
-    archive = Archive(place / "node", office.root, [str(office.mirror)])
+    archive = Archive(place / "node", office.root, [str(office.mirror)], history=registry.history)
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     guard = AddressGuard.of([], development=True)

@@ -80,6 +80,9 @@ ASKED: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "messages from a moment on": lambda tx: evidence.manifests(tx, "de-x", "j", 20),
     "a journal entry": lambda tx: evidence.entry(tx, "log", 5),
     "leaves of the journal": lambda tx: evidence.leaves(tx, "log", 5, 9),
+    "how much of a pending member came": lambda tx: mailboxes.lately(tx, "de-x", "nl-x", 1.0, 2.0, 9),
+    "how many tests came": lambda tx: inbox.tests_since(tx, "de-x", 1.0, 9),
+    "old tests": lambda tx: inbox.prune_tests(tx, 1.0),
     "the inbox of people": lambda tx: feed.page(tx, 5, 100, "receipt"),
 }
 

@@ -22,7 +22,7 @@ from exchange.core.delivery import Answer, AnswerKind
 from exchange.core.envelope import read_header
 from exchange.core.keys import HttpKey, SigningKeys
 from exchange.core.names import DocumentId, MemberId
-from exchange.core.registry_view import Member, RegistryView
+from exchange.core.registry_view import Member, MemberStatus, RegistryView
 from exchange.core.standing import check_door
 from exchange.core.times import format_time
 from exchange.errors import Refused, Unavailable
@@ -35,6 +35,7 @@ from exchange.flow.collect import Collect, HostedMailbox, OwnMailbox
 from exchange.flow.deliver import Deliver
 from exchange.flow.draft import Claim, Drafting
 from exchange.flow.expiry import Expiry
+from exchange.flow.hearsay import Prompts
 from exchange.flow.hosting import Deposited, Hosting
 from exchange.flow.identity import Identity, KeysInUse
 from exchange.flow.probe import Probe
@@ -129,7 +130,13 @@ class FakeMailbox:
         try:
             done = await work()
         except (Refused, Unavailable) as error:
-            status = {"mailbox-unknown": 404, "id-conflict": 409, "quota": 507, "envelope-unknown": 404}
+            status = {
+                "mailbox-unknown": 404,
+                "id-conflict": 409,
+                "quota": 507,
+                "rate": 429,
+                "envelope-unknown": 404,
+            }
             status |= {"suspended": 403, "not-a-member": 403, "key-unknown": 401}
             return Answer(AnswerKind.PROBLEM, status.get(error.code, 400), error.code)
         return LOST if self.network.fault(name, "after") else done
@@ -152,7 +159,9 @@ class FakeMailbox:
                 own = self.network.hosts[base].cards
                 if not own.known_kid(read_header(envelope).kid):
                     return Answer(AnswerKind.PROBLEM, 422, "wrong-key", kid=own.kid)
-            done = await host.deposit(host.check_hosted(to), self.me, jti, envelope)
+            view = self.network.seen_by(self.network.hosts[base].me)
+            trial = view.members[self.me].status is MemberStatus.PENDING
+            done = await host.deposit(host.check_hosted(to), self.me, jti, envelope, trial=trial)
             return Answer(AnswerKind.OK, 201 if done is Deposited.STORED else 200)
 
         return await self._call("deposit", work)
@@ -320,6 +329,7 @@ async def make_node(
         registry,
         cards.seed_for,
         lambda kind, verdict: counted.append((kind, verdict)),
+        Prompts(bells, world),
     )
     own = OwnMailbox(hosting, me)
     source = own if host is None else HostedMailbox(mailbox, world, me, lambda: base_of(host.me))

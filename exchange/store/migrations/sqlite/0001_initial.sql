@@ -152,6 +152,8 @@ CREATE TABLE inbox (
   CHECK ((verdict = 'refused') = (code IS NOT NULL))
 ) STRICT;
 CREATE INDEX inbox_by_time ON inbox (received_at);
+CREATE INDEX inbox_tests ON inbox (sender, received_at) WHERE type = 'test/1';
+CREATE INDEX inbox_tests_age ON inbox (received_at) WHERE type = 'test/1';
 
 -- Documents that came before the one they speak of.
 CREATE TABLE inbox_waiting (
@@ -266,6 +268,15 @@ CREATE TABLE registry_versions (
   version INTEGER PRIMARY KEY,
   digest  TEXT NOT NULL,
   seen_at REAL NOT NULL
+) STRICT;
+
+-- Versions beyond ours that members said they go by, until we have them.
+CREATE TABLE registry_claims (
+  member  TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  digest  TEXT NOT NULL,
+  since   REAL NOT NULL,
+  told_at REAL
 ) STRICT;
 
 CREATE TABLE tokens (
