@@ -3,7 +3,8 @@
 Rules: `export` asks the node, writes a file that only its owner may read, and says that the reported URL is
 in it; what is there already is not overwritten. `verify` reads a file and, if it is named, the root that the
 reader was given by other means; it needs no node, no configuration, no network and no keys. It never shows
-what the document says. Exit codes of `verify`: 0 sound, 1 broken, 4 doubtful.
+what the document says. Exit codes of `verify`: 0 sound, 1 broken, 2 what was named as the root is none, 4
+doubtful, or the root cannot be compared.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from exchange.cli.evidence_verify import Report, examine
 from exchange.cli.options import AsJson, ConfigFile, Sender, group
 from exchange.cli.show import Show
 from exchange.core import evidence_parts, limits
-from exchange.core.evidence_report import Step, StepName, Verdict
+from exchange.core.evidence_report import Step, Verdict
+from exchange.core.evidence_signed import Receipted
 from exchange.core.names import DocumentId, MemberId
 from exchange.core.schema import Schemas
 from exchange.errors import Invalid
@@ -28,7 +30,7 @@ from exchange.errors import Invalid
 BROKEN: Final = 1
 DOUBTFUL: Final = 4
 FILE_MODE: Final = 0o600
-_CODES: Final = {Verdict.BROKEN: BROKEN, Verdict.DOUBTFUL: DOUBTFUL}
+_CODES: Final = {Verdict.BROKEN: BROKEN, Verdict.DOUBTFUL: DOUBTFUL, Verdict.NOT_COMPARED: DOUBTFUL}
 app = group("Files that prove a document to a third party, years later and without a node.")
 
 
@@ -83,7 +85,8 @@ def verify(
 ) -> None:
     """Examine an evidence file, step by step. Needs no node and no network.
 
-    Ends with 0 when the file is sound, 1 when it is broken, 4 when it is doubtful.
+    Ends with 0 when the file is sound, 1 when it is broken, 4 when it is doubtful, or when the root that you
+    gave cannot be compared with it.
     """
     show = Show(as_json)
     pinned = None if root is None else _read(root)
@@ -114,8 +117,10 @@ def write_file(path: Path, data: bytes) -> None:
 
 def _told(report: Report) -> dict[str, Any]:
     """The report for programs."""
-    statement = report.statement
-    subject = None
+    statement, receipt = report.statement, report.receipt
+    subject = answered = None
+    if receipt is not None:
+        answered = {"status": receipt.status, "code": receipt.code, "at": receipt.at}
     if statement is not None:
         said = statement.subject
         subject = {
@@ -131,6 +136,7 @@ def _told(report: Report) -> dict[str, Any]:
         "verdict": report.verdict.value,
         "root": {"fingerprint": report.root or None, "pinned": report.pinned},
         "subject": subject,
+        "receipt": answered,
         "steps": [
             {
                 "step": number,
@@ -152,13 +158,25 @@ def _summary(report: Report) -> str:
     if report.verdict is Verdict.DOUBTFUL:
         steps = ", ".join(step.name for step in _of(report, Verdict.DOUBTFUL))
         return f"DOUBTFUL: everything fits, but not all of it can be relied on. Read again: {steps}."
-    shown = {step.name for step in _of(report, Verdict.OK)}
+    if report.verdict is Verdict.NOT_COMPARED:
+        return (
+            "NOT COMPARED: the root that you gave and those in the file have nothing in common to hold them "
+            "together. Get the root of that time, or the chain of roots between them."
+        )
     subject = report.statement.subject if report.statement is not None else None
     what = "" if subject is None else f": {subject.sender} said this to {subject.recipient}"
-    what += ", who has signed for it" if StepName.RECEIPT in shown else "; there is no receipt"
+    what += _answer(report.receipt)
     if report.pinned:
         return f"SOUND{what}."
     return f"SOUND{what}, if your registry's first root has the fingerprint {report.root}."
+
+
+def _answer(receipt: Receipted | None) -> str:
+    if receipt is None:
+        return "; there is no receipt"
+    if receipt.code is None:
+        return ", who has signed that it received it"
+    return f", who has signed that it refused it (code {receipt.code})"
 
 
 def _of(report: Report, verdict: Verdict) -> list[Step]:

@@ -2,7 +2,8 @@
 
 Rules: it needs the bytes of the file and, if the reader has one, the root that they pinned; no node, no
 network, no keys, no clock. A step that all further ones stand on (the file, the roots, the lists, the
-members, the statement) ends the examination when it is broken; the others are all told.
+members, the statement) ends the examination when it is broken; the others are all told. Whatever a liar puts
+into a file, it ends with a verdict, also where this program trips over it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from exchange.core import evidence_checks, evidence_journal, evidence_parts, jws
 from exchange.core.evidence import Evidence, open_file
 from exchange.core.evidence_members import members
 from exchange.core.evidence_report import Step, StepName, Verdict, whole
+from exchange.core.evidence_signed import Known, Receipted
 from exchange.core.evidence_statement import Statement
 from exchange.core.limits import ENVELOPE_BYTES
 from exchange.core.manifest import RegistryMark
@@ -24,13 +26,15 @@ from exchange.errors import Invalid, Refused
 @dataclass(frozen=True, slots=True)
 class Report:
     """The steps that were taken. `statement` is None when the file itself is broken; `root` is the
-    fingerprint of the first root that counts, `pinned` whether it is the reader's.
+    fingerprint of the first root that counts, `pinned` whether a root of the reader's stands behind it;
+    `receipt` is what the recipient said, if it holds.
     """
 
     steps: tuple[Step, ...]
     statement: Statement | None
     root: str
     pinned: bool
+    receipt: Receipted | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -38,55 +42,68 @@ class Report:
 
 
 def examine(schemas: Schemas, data: bytes, pinned: bytes | None = None) -> Report:
-    """Everything that there is to say about the file in `data`; raises nothing."""
-    opened = open_file(schemas, data)
-    if opened.evidence is None:
-        says = "; ".join(f"{fault.part}: {fault.says}" for fault in opened.faults)
-        parts = tuple(fault.part for fault in opened.faults)
-        return Report((Step(StepName.FILE, Verdict.BROKEN, says, parts),), None, "", False)
-    evidence = opened.evidence
-    count = len(evidence.parts)
-    steps = [Step(StepName.FILE, Verdict.OK, f"the {count} parts are as they were put in, byte for byte")]
-    root = _registry(schemas, evidence, pinned, steps)
-    return Report(tuple(steps), evidence.statement, root, pinned is not None)
+    """Everything that there is to say about the file in `data`; raises nothing but `Invalid` (`usage`) for a
+    `pinned` root that is none.
+    """
+    root = None if pinned is None else evidence_chain.pinned_root(pinned)
+    try:
+        return _Examination(schemas, data).report(root)
+    except Exception as error:
+        says = (
+            f"this program trips over it ({type(error).__name__}); nothing honest does that"
+        )
+        return Report((Step(StepName.FILE, Verdict.BROKEN, says, ("file",)),), None, "", False)
 
 
-def _registry(schemas: Schemas, evidence: Evidence, pinned: bytes | None, steps: list[Step]) -> str:
-    """Steps 2 to 5, then the rest; the fingerprint of the first root."""
-    chain = evidence_chain.roots(evidence.parts, pinned)
-    steps.append(chain.step)
-    if not chain.roots:
+class _Examination:
+    """One file, and the steps that were taken so far."""
+
+    def __init__(self, schemas: Schemas, data: bytes) -> None:
+        self._schemas = schemas
+        self._opened = open_file(schemas, data)
+        self._steps: list[Step] = []
+        self._receipted: Receipted | None = None
+
+    def report(self, pinned: evidence_chain.Pinned | None) -> Report:
+        evidence = self._opened.evidence
+        if evidence is None:
+            faults = self._opened.faults
+            says = "; ".join(f"{fault.part}: {fault.says}" for fault in faults)
+            step = Step(StepName.FILE, Verdict.BROKEN, says, tuple(fault.part for fault in faults))
+            return Report((step,), None, "", False)
+        says = f"the {len(evidence.parts)} parts are as they were put in, byte for byte"
+        self._steps.append(Step(StepName.FILE, Verdict.OK, says))
+        root = self._registry(evidence, pinned)
+        return Report(tuple(self._steps), evidence.statement, root, pinned is not None, self._receipted)
+
+    def _registry(self, evidence: Evidence, pinned: evidence_chain.Pinned | None) -> str:
+        """Steps 2 to 5, then the rest; the fingerprint of the first root."""
+        chain = evidence_chain.roots(evidence.parts, pinned)
+        self._steps.append(chain.step)
+        if not chain.roots:
+            return chain.first
+        then = evidence_chain.in_force(evidence, chain, _mark(evidence))
+        last = evidence_chain.newest(evidence, chain.roots)
+        self._steps += (then.step, last.step)
+        if last.files is None or then.step.verdict is Verdict.BROKEN:
+            return chain.first
+        found = members(self._schemas, evidence, last.files, then.files)
+        self._steps.append(found.step)
+        if found.known is not None:
+            self._documents(evidence, found.known)
         return chain.first
-    then = evidence_chain.in_force(evidence, chain, _mark(evidence))
-    last = evidence_chain.newest(evidence, chain.roots)
-    steps += (then.step, last.step)
-    if Verdict.BROKEN in (then.step.verdict, last.step.verdict):
-        return chain.first
-    found = members(schemas, evidence, last.files, then.files)
-    steps.append(found.step)
-    if found.newest:
-        _documents(schemas, evidence, found.newest, found.in_force, steps)
-    return chain.first
 
-
-def _documents(
-    schemas: Schemas,
-    evidence: Evidence,
-    newest: evidence_checks.Members,
-    in_force: evidence_checks.Members,
-    steps: list[Step],
-) -> None:
-    """Steps 6 to 11."""
-    steps.append(evidence_checks.statement(evidence, newest))
-    if steps[-1].verdict is Verdict.BROKEN:
-        return
-    receipt, receipted = evidence_checks.receipt(schemas, evidence, newest)
-    steps.append(evidence_checks.signature(evidence, newest, in_force, receipted))
-    steps.append(evidence_checks.document(evidence))
-    steps.append(receipt)
-    journal, heads = evidence_journal.journal(evidence)
-    steps.append(journal)
-    steps.append(evidence_journal.anchor(schemas, evidence, newest, heads))
+    def _documents(self, evidence: Evidence, known: Known) -> None:
+        """Steps 6 to 11; the last ones first where the signature leans on them."""
+        made = evidence_checks.statement(evidence, known)
+        self._steps.append(made)
+        if made.verdict is Verdict.BROKEN:
+            return
+        receipt, self._receipted = evidence_checks.receipt(self._schemas, evidence, known)
+        journal, heads = evidence_journal.journal(evidence)
+        anchor, anchored = evidence_journal.anchor(self._schemas, evidence, known, heads)
+        signature = evidence_checks.signature(evidence, known, self._receipted, anchored)
+        self._steps += (signature, evidence_checks.document(evidence), receipt, journal, anchor)
 
 
 def _mark(evidence: Evidence) -> RegistryMark | None:

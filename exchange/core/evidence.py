@@ -5,8 +5,9 @@ each further line is one part, `{"name", "data"}`, in its order. Every line ends
 
 Rules: what is read serialises back to the same bytes, so that no byte of a file is without meaning. Each part
 has the digest that the statement names. Whatever differs is a `Fault` with the name of the part; when the
-statement's own signature does not verify, the statement is to blame. Whether its keys may be trusted, and
-what the parts prove, is decided by others: this module only says that the file is as it was made.
+statement's own signature does not verify, the statement is to blame. Lines are counted before any is read.
+Whether its keys may be trusted, and what the parts prove, is decided by others: this module only says that
+the file is as it was made.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from types import MappingProxyType
 from exchange.core import base64url, evidence_parts, jws, strict_json
 from exchange.core.evidence_statement import Statement, read_statement, to_payload
 from exchange.core.keys import SigningKeys
-from exchange.core.limits import EVIDENCE_BYTES
+from exchange.core.limits import EVIDENCE_BYTES, EVIDENCE_PARTS
 from exchange.core.names import Digest
 from exchange.core.registry_documents import member_from_json, read_target
 from exchange.core.registry_view import Member
@@ -64,6 +65,8 @@ def open_file(schemas: Schemas, data: bytes) -> Opened:
     """What is in a file; raises nothing."""
     if len(data) > EVIDENCE_BYTES:
         return _broken(Fault("file", "it is larger than an evidence file may be"))
+    if data.count(b"\n") > EVIDENCE_PARTS + 1:
+        return _broken(Fault("file", "it has more lines than an evidence file may have"))
     first, *lines = data.split(b"\n")
     cut = not lines or lines.pop() != b""
     try:

@@ -1,9 +1,10 @@
 """What an examination of an evidence file says: numbered steps in plain words, each with its verdict.
 
-Rules: `broken` means that something in the file is not what it has to be; `doubtful` that all fits, but that
-what it rests on may have been in other hands; `not-shown` that the file does not speak of it, which takes
-nothing from the rest. The file is as good as its worst step. A sentence names members, ids, digests and
-times, never what a document says.
+Rules: `broken` means that something in the file is not what it has to be; `not-compared` that the root which
+the reader has cannot be held against those in the file; `doubtful` that all fits, but that what it rests on
+may have been in other hands; `not-shown` that the file does not speak of it, which takes nothing from the
+rest. The file is as good as its worst step. A sentence names members, ids, digests and times, never what a
+document says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ class Verdict(StrEnum):
     OK = "ok"
     NOT_SHOWN = "not-shown"
     DOUBTFUL = "doubtful"
+    NOT_COMPARED = "not-compared"
     BROKEN = "broken"
 
 
@@ -38,7 +40,13 @@ class StepName(StrEnum):
     ANCHOR = "anchor"
 
 
-_WORST_LAST: Final = (Verdict.OK, Verdict.NOT_SHOWN, Verdict.DOUBTFUL, Verdict.BROKEN)
+_WORST_LAST: Final = (
+    Verdict.OK,
+    Verdict.NOT_SHOWN,
+    Verdict.DOUBTFUL,
+    Verdict.NOT_COMPARED,
+    Verdict.BROKEN,
+)
 
 
 @dataclass(frozen=True, slots=True)

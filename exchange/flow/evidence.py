@@ -3,8 +3,9 @@
 Rules: it works at both ends: the sender proves that the recipient has it, the recipient that the sender said
 it. What is not there (a receipt that has not come, a text that retention has erased) is left out and said to
 be so. Reading changes nothing; the file is signed by the entry that signs our messages now. Nothing of other
-documents goes into it but their digests. Errors: `Invalid` (`document-unknown`, `document-ambiguous`,
-`document-not-sent`), `Unavailable` (`registry-missing`, `registry-file-missing`).
+documents goes into it but their digests. A document may have gone out in several messages: the one that
+its receipt names is shown, else the last that the receipt can be about. Errors: `Invalid`
+(`document-unknown`, `document-ambiguous`, `document-not-sent`), `Unavailable` (`registry-missing`, `registry-file-missing`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.errors import Invalid, Unavailable
 from exchange.flow import evidence_journal
 from exchange.flow.evidence_journal import Journal, floor, manifest_of
+from exchange.flow.evidence_receipts import receipted_at, receipted_message
 from exchange.flow.identity import Identity
 from exchange.flow.world import World
 from exchange.store import evidence, inbox, manifests, outbox
@@ -31,6 +33,8 @@ ATTEMPTS: Final = 1000
 """Messages of ours that are looked through for the one that carried a document."""
 
 Parts = list[tuple[str, bytes]]
+Carrier = tuple[bytes, Manifest, float]
+"""A signed manifest, the same as it was read, and when it was kept (unix seconds)."""
 
 
 class Source(Protocol):
@@ -65,9 +69,7 @@ class Evidence:
         """The evidence file of a document that we sent or received."""
         async with self.db.reading() as tx:
             found = await self._found(tx, document_id, sender)
-            entry = await evidence_journal.gathered(
-                tx, self.identity.member, found.subject.id, found.subject.sha256, found.moment
-            )
+            entry = await evidence_journal.gathered(tx, self.identity.member, found.subject, found.moment)
         parts = [*found.parts, *entry.parts, *await self._registry(found, entry)]
         statement = Statement(
             member=self.identity.member,
@@ -97,22 +99,27 @@ class Evidence:
 
     async def _sent(self, tx: Transaction, row: Row) -> Gathered:
         me = self.identity.member
-        signed = await self._manifest(tx, row)
+        came = await self._receipt_for(tx, row)
+        signed = await self._carrier(tx, row, None if came is None else came[0])
         if signed is None:
             raise Invalid("document-not-sent", "the document was not sent yet: there is nothing to prove")
         subject = _subject(me, row["recipient"], row["document_id"], row)
         jws, manifest, sent_at = signed
         parts: Parts = [(evidence_parts.MANIFEST, jws)]
         seen = Seen(sent_at=int(sent_at))
-        if row["receipt_id"] is not None:
-            receipt = await inbox.one(tx, row["recipient"], row["receipt_id"])
-            held = (
-                None if receipt is None else await manifests.one(tx, receipt["sender"], receipt["manifest"])
-            )
-            if receipt is not None and receipt["data"] is not None and held is not None:
-                parts += _receipt(receipt["data"], held["jws"])
-                seen = replace(seen, receipted_at=int(receipt["received_at"]))
+        if came is not None:
+            receipt, held = came
+            parts += _receipt(receipt["data"], held["jws"])
+            seen = replace(seen, receipted_at=int(receipt["received_at"]))
         return Gathered(subject, _with(row, parts), manifest.registry, seen, _made_at(row["document_id"]))
+
+    async def _receipt_for(self, tx: Transaction, row: Row) -> tuple[Row, Row] | None:
+        """The receipt for a document of ours, as it is kept, and the manifest that brought it."""
+        if row["receipt_id"] is None:
+            return None
+        receipt = await inbox.one(tx, row["recipient"], row["receipt_id"])
+        held = None if receipt is None else await manifests.one(tx, receipt["sender"], receipt["manifest"])
+        return None if receipt is None or receipt["data"] is None or held is None else (receipt, held)
 
     async def _received(self, tx: Transaction, row: Row) -> Gathered:
         me = self.identity.member
@@ -123,27 +130,33 @@ class Evidence:
         parts: Parts = [(evidence_parts.MANIFEST, bytes(held["jws"]))]
         seen = Seen(received_at=int(row["received_at"]))
         receipt = None if row["receipt_id"] is None else await outbox.one(tx, row["receipt_id"])
-        told = None if receipt is None else await self._manifest(tx, receipt)
+        told = None if receipt is None else await self._carrier(tx, receipt, None)
         if receipt is not None and receipt["data"] is not None and told is not None:
             parts += _receipt(receipt["data"], told[0])
             seen = replace(seen, receipted_at=int(told[2]))
         subject = _subject(row["sender"], me, row["document_id"], row)
         return Gathered(subject, _with(row, parts), signed.registry, seen, float(row["received_at"]))
 
-    async def _manifest(self, tx: Transaction, row: Row) -> tuple[bytes, Manifest, float] | None:
-        """The manifest of the message that took a document of ours to its recipient, and when it was sent."""
+    async def _carrier(self, tx: Transaction, row: Row, receipt: Row | None) -> Carrier | None:
+        """The message that took a document of ours to its recipient; the one that `receipt` is for."""
         me = self.identity.member
+        named = None if receipt is None else receipted_message(receipt["data"])
+        if named is not None:
+            kept = await manifests.one(tx, me, named.jti)
+            carrier = None if kept is None else _carrying(kept, row)
+            if carrier is not None and Digest.of(carrier[0]) == named.sha256:
+                return carrier
         tried = None if row["attempt"] is None else await manifests.one(tx, me, row["attempt"])
-        rows = [tried] if tried is not None else []
-        if not rows:  # a receipt was faster than our note of the attempt
-            since = floor(_made_at(row["document_id"]))
-            rows = [*await evidence.manifests(tx, me, since, ATTEMPTS)]
-        for one in rows:
-            told = manifest_of(bytes(one["jws"]))
-            named = told is not None and row["document_id"] in {entry.id for entry in told.documents}
-            if told is not None and named and told.aud == row["recipient"]:
-                return bytes(one["jws"]), told, float(one["at"])
-        return None
+        carrier = None if tried is None else _carrying(tried, row)
+        until = None if receipt is None else receipted_at(receipt["data"])
+        if carrier is not None and (until is None or carrier[1].iat <= until):
+            return carrier
+        found = carrier  # sent again after its receipt was made, or a receipt was faster than our note of it
+        for kept in await evidence.manifests(tx, me, floor(_made_at(row["document_id"])), ATTEMPTS):
+            other = _carrying(kept, row)
+            if other is not None and (found is None or until is None or other[1].iat <= until):
+                found = other
+        return found
 
     async def _registry(self, found: Gathered, entry: Journal) -> Parts:
         """The chain of roots, the list by which the sender went, the newest list, and the members' files."""
@@ -185,6 +198,16 @@ def _with(row: Row, parts: Parts) -> Parts:
 
 def _receipt(data: bytes, signed: bytes) -> Parts:
     return [(evidence_parts.RECEIPT, bytes(data)), (evidence_parts.RECEIPT_MANIFEST, bytes(signed))]
+
+
+def _carrying(kept: Row, row: Row) -> Carrier | None:
+    """A manifest that is kept, if it took this document of ours to its recipient."""
+    signed = bytes(kept["jws"])
+    told = manifest_of(signed)
+    if told is None or told.aud != row["recipient"]:
+        return None
+    carried = {(entry.id, entry.sha256) for entry in told.documents}
+    return (signed, told, float(kept["at"])) if (row["document_id"], row["digest"]) in carried else None
 
 
 def _made_at(document_id: str) -> float:

@@ -13,8 +13,10 @@ from unittest import mock
 import pytest
 from aiohttp import web
 from support.cli import FakeNode, Ran, fake_node, problem, run
-from support.evidence import NL, forged, world
+from support.evidence import NL, forged, receipt_with, world
 from support.keys import NOW
+from support.registry import Office
+from support.succession import succeed
 
 DOCUMENT = "019b76da-a800-7000-8000-000000000001"
 URL_PARTS = ("192.0.2.17", "/files/")
@@ -67,7 +69,7 @@ def test_a_sound_file_is_explained_step_by_step(made: Made, tmp_path: Path) -> N
     assert [line.split(".")[0].strip() for line in lines[:-1:2]] == [str(n) for n in range(1, 12)]
     assert all(line.endswith(": ok") for line in lines[:-1:2])
     assert "it is the one that you gave" in ran.out
-    assert lines[-1] == ("SOUND: de-example said this to nl-example, who has signed for it.")
+    assert lines[-1] == ("SOUND: de-example said this to nl-example, who has signed that it received it.")
     assert quiet(ran)
 
 
@@ -96,9 +98,55 @@ def test_a_broken_file_ends_with_1_and_names_the_part(made: Made, tmp_path: Path
 
 
 def test_another_network_s_root_breaks_it(made: Made, tmp_path: Path) -> None:
-    ran = verify(tmp_path, made.sender, "--root", root_at(tmp_path, b"{}"))
+    foreign = Office(tmp_path / "mirror").root
+    ran = verify(tmp_path, made.sender, "--root", root_at(tmp_path, foreign))
     assert ran.code == 1
     assert "of another network" in ran.out
+
+
+@pytest.mark.parametrize("data", [b"{}", b"", b"not a root"])
+def test_what_is_no_root_is_wrong_input_and_no_verdict(made: Made, tmp_path: Path, data: bytes) -> None:
+    for options in ((), ("--json",)):
+        ran = verify(tmp_path, made.sender, "--root", root_at(tmp_path, data), *options)
+        assert (ran.code, ran.out) == (2, "")
+        assert "it is no root of a registry" in ran.err
+
+
+def test_a_root_written_otherwise_is_the_same_root(made: Made, tmp_path: Path) -> None:
+    for data in (made.root + b"\n", json.dumps(json.loads(made.root), indent=1).encode()):
+        ran = verify(tmp_path, made.sender, "--root", root_at(tmp_path, data))
+        assert (ran.code, "it is the one that you gave" in ran.out) == (0, True)
+
+
+def test_a_root_that_cannot_be_compared_is_neither_broken_nor_sound(made: Made, tmp_path: Path) -> None:
+    office = Office(tmp_path / "mirror")
+    succeed(office, "dora")
+    later = (office.mirror / "metadata" / "2.root.json").read_bytes()
+    ran = verify(tmp_path, made.sender, "--root", root_at(tmp_path, later))
+    assert ran.code == 4
+    assert ran.out.splitlines()[-1].startswith("NOT COMPARED: the root that you gave")
+    assert "get the root of that time" in ran.out
+    assert verify(tmp_path, made.sender, "--json", "--root", root_at(tmp_path, later)).value["verdict"] == (
+        "not-compared"
+    )
+
+
+def test_the_answer_of_the_recipient_is_told(made: Made, tmp_path: Path) -> None:
+    """A refusal is signed for as well, and is no delivery."""
+    told = verify(tmp_path, made.sender, "--json").value["receipt"]
+    assert (told["status"], told["code"]) == ("received", None)
+    assert told["at"] >= NOW
+    refused = forged(made.sender, receipt_with(status="refused", code="document-invalid"), by="de-example")
+    last = verify(tmp_path, refused).out.splitlines()[-1]
+    assert "who has signed that it refused it (code document-invalid), if your" in last
+    told = verify(tmp_path, refused, "--json").value["receipt"]
+    assert (told["status"], told["code"]) == ("refused", "document-invalid")
+    without = verify(tmp_path, forged(made.recipient, no_receipt), "--json").value
+    assert without["receipt"] is None
+
+
+def no_receipt(_: object, parts: dict[str, bytes]) -> None:
+    del parts["receipt"], parts["receipt-manifest"]
 
 
 def test_a_doubtful_file_ends_with_4_and_says_what_to_read(made: Made, tmp_path: Path) -> None:
@@ -113,10 +161,7 @@ def test_a_doubtful_file_ends_with_4_and_says_what_to_read(made: Made, tmp_path:
 
 
 def test_a_file_without_a_receipt_says_so(made: Made, tmp_path: Path) -> None:
-    def drop(_: object, parts: dict[str, bytes]) -> None:
-        del parts["receipt"], parts["receipt-manifest"]
-
-    ran = verify(tmp_path, forged(made.recipient, drop, by=NL))
+    ran = verify(tmp_path, forged(made.recipient, no_receipt, by=NL))
     assert ran.code == 0
     assert "; there is no receipt, if your" in ran.out
 

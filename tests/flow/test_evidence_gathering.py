@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.evidence import DE, NL, World, check, parts_of, said, statement_of, world
+from support.evidence import DE, FR, NL, World, check, parts_of, said, statement_of, world
 from support.keys import NOW, member_keys, signing_record
-from support.network import settle
+from support.network import make_node, send_body, settle
 
 from exchange.client.registry_past import Archive
 from exchange.core import limits
@@ -18,6 +19,7 @@ from exchange.core.evidence_report import Verdict
 from exchange.errors import ExchangeError, Invalid, Unavailable
 from exchange.flow import evidence_journal
 from exchange.flow.evidence import Evidence
+from exchange.store.port import Transaction
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ async def test_the_message_is_found_when_a_receipt_was_faster_than_our_note(w: W
 @pytest.mark.parametrize(
     ("at", "invalid_after", "verdict"),
     [
-        (NOW + 100, NOW + 50, "ok"),
+        (NOW + 100, NOW + 50, "doubtful"),
         (NOW + 100, NOW - 1, "doubtful"),
         (NOW + 100, None, "doubtful"),
         (NOW - 1, NOW - 1, "broken"),
@@ -161,6 +163,49 @@ async def test_a_revoked_key_of_the_other_end(
     report = check(await w.file(w.a, document))
     assert said(report)["receipt"] == verdict
     assert report.verdict.value == verdict
+
+
+async def test_a_third_member_s_anchor_dates_what_a_stolen_key_signed(w: World) -> None:
+    """The recipient's own word does not: it may be the thief. A third who had its journal's head is none."""
+    document = await w.exchange()
+    node = await make_node(w.network, FR, w.place / "c.db", seed=3)
+    await w.b.send(send_body("http://192.0.2.44/other.bin", sender_case="NL-9", to=FR))
+    await settle(w.b, node)
+    await w.revoke(DE, NOW + 10_000, NOW + 5_000)
+    report = check(await w.file(w.b, document))
+    await node.close()
+    assert (report.verdict, said(report)["anchor"]) == (Verdict.OK, "ok")
+    assert report.steps[-1].says.startswith(FR)
+    assert "fr-example signed at" in next(one.says for one in report.steps if one.name == "signature")
+
+
+async def test_a_document_that_was_sent_again_is_proved_by_the_message_of_its_receipt(w: World) -> None:
+    """The second message is later than the receipt, which is for the first."""
+    document = await w.send()
+    await w.a.deliver.peer(w.b.me)
+    await w.b.collect.run(wait=0)
+    [first] = await w.a.rows("SELECT jws FROM manifests WHERE sender = ?", w.a.me)
+    async with w.a.db.transaction() as tx:
+        await tx.execute("UPDATE outbox SET state = 'waiting' WHERE document_id = ?", (document,))
+    w.network.clock.now += 3700
+    await settle(w.a, w.b)
+    assert len(await w.a.rows("SELECT jti FROM manifests WHERE sender = ?", w.a.me)) > 1
+    data = await w.file(w.a, document)
+    assert parts_of(data)["manifest"] == bytes(first["jws"])
+    assert (said(check(data))["receipt"], check(data).verdict) == ("ok", Verdict.OK)
+    # A receipt of an older form names no message: the last that it can be about is shown.
+    async with w.a.db.transaction() as tx:
+        await without_message(tx)
+    assert parts_of(await w.file(w.a, document))["manifest"] == bytes(first["jws"])
+    assert statement_of(await w.file(w.a, document))["journal"]["state"] != "anchored"
+
+
+async def without_message(tx: Transaction) -> None:
+    for row in await tx.fetch("SELECT document_id, data FROM inbox WHERE type = 'receipt/1'"):
+        body = json.loads(row["data"])
+        del body["message"]
+        data = json.dumps(body, separators=(",", ":")).encode()
+        await tx.execute("UPDATE inbox SET data = ? WHERE document_id = ?", (data, row["document_id"]))
 
 
 async def test_a_sender_whose_own_key_was_revoked_is_dated_by_the_receipt(w: World) -> None:

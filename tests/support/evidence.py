@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from support.keys import NOW, member_keys
+from support.messages import forged_jws
 from support.network import Clock, Network, TestNode, make_node, network_member, send_body, settle
 from support.registry import Office, schemas, targets_of
 
 from exchange.cli.evidence_verify import Report, examine
 from exchange.client.registry import Registry
 from exchange.client.registry_past import Archive
-from exchange.core import jws
+from exchange.core import base64url, jws, limits, manifest, message
 from exchange.core.keys import SigningKeys
+from exchange.core.manifest import Manifest
+from exchange.core.names import Digest
 from exchange.core.registry_view import Member, Revocation
 from exchange.flow.evidence import Evidence
 
+Claims = dict[str, Any]
+Parts = dict[str, bytes]
 DE, NL, FR = "de-example", "nl-example", "fr-example"
 
 
@@ -137,3 +142,39 @@ def forged(
         for name, part in parts.items()
     ]
     return b"".join(line + b"\n" for line in (signed, *lines))
+
+
+def signed_by(name: str, content: Manifest, documents: list[bytes]) -> bytes:
+    return message.build(content, member_keys(name).signing, documents).jws
+
+
+def manifest_in(parts: Parts, name: str) -> Manifest:
+    payload = json.loads(parts[name])["payload"]
+    return manifest.parse(base64url.decode(payload, "payload"), limit=limits.ENVELOPE_BYTES)
+
+
+def receipt_with(**changes: Any) -> Callable[[Claims, Parts], None]:
+    """A receipt that its giver changed and signed anew."""
+
+    def change(_: Claims, parts: Parts) -> None:
+        body = json.loads(parts["receipt"])
+        entry = {k: v for k, v in changes.items() if k in ("id", "sha256", "status", "code", "kind")}
+        body["entries"] = [entry_changed(one, entry) for one in body["entries"]]
+        body |= {k: v for k, v in changes.items() if k in ("sender", "recipient", "received_at")}
+        parts["receipt"] = json.dumps(body, separators=(",", ":")).encode()
+        before = manifest_in(parts, "receipt-manifest")
+        listed = replace(before.documents[0], sha256=Digest.of(parts["receipt"]), id=body["id"])
+        changed = {k: v for k, v in changes.items() if k in ("iss", "aud", "iat")}
+        content = replace(before, documents=(listed,), **changed)
+        parts["receipt-manifest"] = signed_by(NL, content, [parts["receipt"]])
+
+    return change
+
+
+def entry_changed(entry: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in (entry | changes).items() if value is not None}
+
+
+def resigned(name: str, content: Manifest) -> bytes:
+    line = forged_jws(manifest.to_payload(content), member_keys(name).signing.halves)
+    return json.dumps(line, separators=(",", ":")).encode()
