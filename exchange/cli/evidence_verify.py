@@ -49,9 +49,7 @@ def examine(schemas: Schemas, data: bytes, pinned: bytes | None = None) -> Repor
     try:
         return _Examination(schemas, data).report(root)
     except Exception as error:
-        says = (
-            f"this program trips over it ({type(error).__name__}); nothing honest does that"
-        )
+        says = f"this program trips over it ({type(error).__name__}); nothing honest does that"
         return Report((Step(StepName.FILE, Verdict.BROKEN, says, ("file",)),), None, "", False)
 
 
