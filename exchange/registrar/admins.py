@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +23,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signature, Signer, SSlibK
 from exchange.core import strict_json
 from exchange.core.registry_root import RootKey, RootRole, check_root
 from exchange.errors import Invalid, Refused
+from exchange.registrar.admin_names import NAME_CHARS, is_name
 from exchange.registrar.files import write_whole
 from exchange.registrar.held import age_file, held_at, lies_in, token_file
 from exchange.registrar.sealing import (
@@ -40,7 +40,6 @@ from exchange.registrar.tokens import Token, TokenSigner
 PUBLIC: Final = "public.json"
 CARD_BYTES: Final = 16 * 1024
 """Bytes of a card that are read at most: one has about 1 KiB."""
-_NAME: Final = re.compile(r"\w(?:[\w .'@-]{0,62}[\w.])?")
 _PURPOSE: Final = b"hx-administrator\n"
 """Before the signed bytes of a card: no metadata of TUF begins so."""
 
@@ -198,8 +197,9 @@ def place_of(directory: Path, part: Part, offline_directory: Path | None = None)
 
 
 def _check_name(name: str) -> None:
-    if _NAME.fullmatch(name) is None:
-        raise Invalid("name", "name: not 1 to 64 letters, digits, blanks and .'@-", hint="such as anna")
+    if not is_name(name):
+        told = f"name: not 1 to {NAME_CHARS} Latin letters, digits, single blanks and .'-"
+        raise Invalid("name", told, hint="such as anna: the others have to read it in one way")
 
 
 def _said(public: AdminPublic) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a registration is measured by, one line each: ok, missing or wrong.
+"""What a registration is measured by, one line each: ok, missing, wrong, or a warning.
 
 Rules: a check that an earlier failure keeps from being made is missing, not ok. The registration is checked
 against what is published here, and the registry that would come of it is built as nodes build it: a shared
@@ -35,6 +35,8 @@ UNSEEN: Final = "not looked at: what is wrong above comes first"
 
 class Mark(StrEnum):
     OK = "ok"
+    WARN = "warn"
+    """It may be so, and somebody should ask why."""
     MISSING = "missing"
     WRONG = "wrong"
 
@@ -169,8 +171,8 @@ def _among(
     """The lines of a registration that is good by itself, in the registry that would come of it."""
     found = {name: Item(name, Mark.OK, _SENTENCES[name]) for name in _listed(before)}
     if registration.fresh and before is not None:
-        told = "none of its present signing entries is good any more: it registers afresh"
-        found["present key"] = Item("present key", Mark.OK, told)
+        told = "none of its present signing entries is good any more: it registers afresh, and no key vouches"
+        found["present key"] = Item("present key", Mark.WARN, told)
     for code, (name, sentence, hint) in _PROBLEMS.items():
         of_code = tuple(each for each in problems if each.code == code)
         if of_code:

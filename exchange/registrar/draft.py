@@ -13,11 +13,13 @@ good is draft_check's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from securesystemslib.exceptions import Error
 from securesystemslib.signer import Key, Signature, Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
@@ -31,6 +33,8 @@ NAME_FIELD: Final = "x-hx-name"
 """Field of a key in the root: the administrator's name."""
 PART_FIELD: Final = "x-hx-part"
 """Field of a key in the root: offline or daily."""
+_KEY_ID: Final = re.compile(r"[0-9a-f]{64}")
+_SIGNATURE: Final = re.compile(r"(?:[0-9a-f]{2}){1,256}")
 _FIELDS: Final = frozenset(("v", "kind", "metadata", "files", "registrations"))
 
 _Role = TypeVar("_Role", Root, Targets)
@@ -174,14 +178,14 @@ def _texts(value: object, name: str) -> list[tuple[str, str]]:
 
 
 def _metadata(text: object, role: type[_Role], name: str) -> Metadata[_Role]:
-    """TUF metadata of `role` in its only form."""
+    """TUF metadata of `role` in its only form, which can be signed."""
     data = base64url.decode(text, f"draft.{name}")
     if len(data) > limits.REGISTRY_FILE_BYTES:
         raise Invalid("draft", f"draft.{name}: larger than is allowed")
     try:
         metadata: Metadata[_Role] = Metadata.from_bytes(data)
-        same = metadata.signed.type == role.type and metadata.to_bytes() == data
-    except RepositoryError:
+        same = metadata.signed.type == role.type and metadata.to_bytes() == data and metadata.signed_bytes
+    except (RepositoryError, Error, ValueError):
         raise Invalid("draft", f"draft.{name}: not TUF metadata") from None
     if not same:
         raise Invalid("draft", f"draft.{name}: not {role.type} metadata in the form that this program writes")
@@ -195,7 +199,7 @@ def _unknown(metadata: Metadata[Any]) -> bool:
     signed = metadata.signed
     loose: list[Any] = [metadata, *metadata.signatures.values()]
     own = {PREVIOUS_FIELD} if isinstance(signed, Targets) else set()
-    if set(signed.unrecognized_fields) != own:
+    if set(signed.unrecognized_fields) != own or any(map(_odd_signature, metadata.signatures.values())):
         return True
     if isinstance(signed, Targets):
         loose += signed.targets.values()
@@ -205,6 +209,11 @@ def _unknown(metadata: Metadata[Any]) -> bool:
         odd = any(map(_odd_key, signed.keys.values()))
         odd = odd or any(type(role.threshold) is not int for role in signed.roles.values())
     return odd or any(part.unrecognized_fields for part in loose)
+
+
+def _odd_signature(made: Signature) -> bool:
+    texts = isinstance(made.keyid, str) and isinstance(made.signature, str)
+    return not (texts and _KEY_ID.fullmatch(made.keyid) and _SIGNATURE.fullmatch(made.signature))
 
 
 def _odd_target(info: TargetFile) -> bool:

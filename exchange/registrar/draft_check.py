@@ -1,25 +1,29 @@
 """What every signer's tool verifies before it signs, and `publish` again: the draft may be a hostile one.
 
 Rules: the draft follows upon what is published here, verified from the pinned root on, has the next version
-and names this very list as the one before. It lives no longer than the protocol allows. Every listed file is
-there: an unchanged one is the published one, a changed one has its length and hash. The files fit each other,
-and each changed member's file is what that member asked for, or what administrators may do. Every signature
-that is there counts. A draft that is published already says so. What is shown to people is made of the same
-bytes that were checked.
+and names this very list as the one before. It lives no longer than the protocol allows, and a list long
+enough for a quorum to meet again. No reader finds it too long. Every listed file is there: an unchanged one
+is the published one, a changed one has its length and hash. The files fit each other, and each changed
+member's file is what that member asked for, or what administrators may do; each registration that proves it
+is needed, and told with what its member reads out. Every signature that is there counts. A draft that is
+published already says so. What is shown to people is made of the same bytes that were checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Targets
 
 from exchange.client.registry_chain import PREVIOUS_FIELD
-from exchange.core.registry_changes import check_changes, differences
+from exchange.core.limits import REGISTRY_FILE_BYTES, REGISTRY_ROOT_BYTES
+from exchange.core.registration import check as check_request
+from exchange.core.registry_changes import check_changes, differences, needs_registration
+from exchange.core.registry_documents import read_target
 from exchange.core.schema import Schemas
 from exchange.errors import Refused
 from exchange.registrar import tally
@@ -32,6 +36,19 @@ from exchange.registrar.tally import Tally
 
 SPARE_DAYS: Final = 1
 """Days by which the clocks of administrators, and the day of drafting, may differ."""
+LEAST_LIST_DAYS: Final = 90
+"""Days that a list has to live yet when it is signed and published: a quorum meets every quarter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a member asked for, as a draft carries it: the member reads `fingerprint` out. `fresh`: no key
+    that nodes know vouches for it, because the member is new or its keys are lost.
+    """
+
+    member: str
+    fingerprint: str
+    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +64,12 @@ class Checked:
     before: Mapping[str, bytes]
     contents: Mapping[str, bytes]
     done: bool
+    requests: tuple[Request, ...] = ()
+
+    @property
+    def list_expires(self) -> datetime | None:
+        """When the list of files expires that is to be signed; None in a root draft without one."""
+        return None if self.draft.targets is None else self.draft.targets.signed.expires
 
     @property
     def missing(self) -> int:
@@ -56,6 +79,10 @@ class Checked:
 
 def check(draft: Draft, published: Published, schemas: Schemas, now: int) -> Checked:
     """Pass `draft` or raise `Refused`, naming the first thing that is wrong. `now` is in unix seconds."""
+    for part in draft.parts:
+        most = REGISTRY_ROOT_BYTES if part is draft.root else REGISTRY_FILE_BYTES
+        if len(part.to_bytes()) > most:
+            raise Refused("draft-size", f"{part.signed.type}: more than {most} bytes, which no node reads")
     if draft.root is not None:
         return _check_root(draft, published, now)
     root = published.root
@@ -73,16 +100,19 @@ def check(draft: Draft, published: Published, schemas: Schemas, now: int) -> Che
         return Checked(draft, published, tallies, (), present, present, done=True)
     _follows(draft.version, published.version, "the registry")
     _upon(targets, published)
-    _lives(targets, TARGETS_DAYS, now)
+    _lives(targets, TARGETS_DAYS, now, LEAST_LIST_DAYS)
     before = published.contents()
     after = _contents(draft, targets, published, before)
     changed = {path for path in after if path in draft.files}
     if stray := draft.registrations.keys() - {path[len("members/") : -len(".json")] for path in changed}:
         raise Refused("draft-file", f"registrations.{min(stray)}: of a member whose file does not change")
     check_changes(schemas, before, after, draft.registrations, now)
+    requests = tuple(_requests(draft, schemas, before, after, now))
     sentences = tuple(change.sentence for change in differences(schemas, before, after, now))
     renewal = (f"no file changes: the list is renewed until {targets.expires:%Y-%m-%d}",)
-    return Checked(draft, published, tallies, sentences or renewal, before, after, done=False)
+    return Checked(
+        draft, published, tallies, sentences or renewal, before, after, done=False, requests=requests
+    )
 
 
 def _check_root(draft: Draft, published: Published, now: int) -> Checked:
@@ -99,7 +129,7 @@ def _check_root(draft: Draft, published: Published, now: int) -> Checked:
         again = draft.targets.signed
         _follows(again.version, published.version, "the registry")
         _upon(again, published)
-        _lives(again, TARGETS_DAYS, now)
+        _lives(again, TARGETS_DAYS, now, 0 if done else LEAST_LIST_DAYS)
         if again.targets != dict(published.listed):
             raise Refused("draft-file", "targets: a root draft changes the list of files")
     elif draft.targets is None and present is not None and not stands(root, present):
@@ -134,11 +164,32 @@ def _upon(targets: Targets, published: Published) -> None:
         )
 
 
-def _lives(signed: Any, days: int, now: int) -> None:
+def _requests(
+    draft: Draft, schemas: Schemas, before: Mapping[str, bytes], after: Mapping[str, bytes], now: int
+) -> Iterator[Request]:
+    """The registrations of a draft that is good; raises `Refused` (`draft-file`) for one without a use."""
+    for name, data in sorted(draft.registrations.items()):
+        path = f"members/{name}.json"
+        was = read_target(schemas, path, before[path]) if path in before else None
+        if not needs_registration(was, read_target(schemas, path, after[path])):
+            raise Refused(
+                "draft-file", f"registrations.{name}: carried, but nothing that it asks for changes"
+            )
+        read = check_request(data, was, now)
+        yield Request(name, read.fingerprint, read.fresh)
+
+
+def _lives(signed: Any, days: int, now: int, least: int = 0) -> None:
     if signed.expires > expiry(now, days) + timedelta(days=SPARE_DAYS):
         raise Refused("draft-expiry", f"{signed.type}: would be valid for more than {days} days")
     if signed.expires <= expiry(now, 0):
         raise Refused("draft-expiry", f"{signed.type}: the draft has expired", hint="draft again")
+    if signed.expires < expiry(now, least):
+        raise Refused(
+            "draft-expiry",
+            f"{signed.type}: would be valid until {signed.expires:%Y-%m-%d} only, less than {least} days",
+            hint="draft again",
+        )
 
 
 def _contents(

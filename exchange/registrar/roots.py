@@ -1,9 +1,10 @@
 """The life of the root: who administers the registry, and how many of them have to sign.
 
 Rules: every administrator has one offline key (root, targets) and one daily key (snapshot, timestamp); no
-key value stands twice, in whatever role; a threshold is met by the administrators that there are. A root that
-breaks this cannot be made here, and one from elsewhere is refused by `check_form`. Each key carries its
-administrator's name. This module signs nothing and knows no files.
+key value stands twice, in whatever role; no two names read alike; a threshold is met by the administrators
+that there are. A root that breaks this cannot be made here, nor one that changes nothing, and one from
+elsewhere is refused by `check_form`. Each key carries its administrator's name. This module signs nothing and
+knows no files.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 
 from exchange.core.registry_root import RootKey, RootRole, check_root
 from exchange.errors import Invalid, Refused
+from exchange.registrar.admin_names import as_read, is_name
 from exchange.registrar.admins import AdminPublic, Part
 from exchange.registrar.draft import NAME_FIELD, PART_FIELD
 
 ROOT_DAYS: Final = 400
 """Days a root is valid: one ceremony a year, and a month to be late."""
-NAME_CHARS: Final = 64
-"""Characters of an administrator's name, as on their card."""
 USUAL_ADMINS: Final = 5
 """Administrators of a usual network: two can be lost, and the others still change the root."""
 USUAL_ROOT: Final = 3
@@ -60,9 +60,18 @@ def with_added(root: Root, new: Sequence[AdminPublic], now: int) -> Root:
 
 
 def with_replaced(root: Root, name: str, new: AdminPublic, now: int) -> Root:
-    """The keys of `name` are replaced by those of `new`, whose name may be another."""
+    """The keys of `name` are replaced by those of `new`, whose name may be another. One of them may stay, if
+    only the other was lost; raises `Invalid` (`unchanged`) when both would.
+    """
     known = people(root)
     _known(known, name)
+    present = next(person for person in known if person.name == name)
+    if all(present.key(part).keyid == new.key(part).keyid for part in Part):
+        raise Invalid(
+            "unchanged",
+            f"FILE: has the two keys that {name} has already: nothing changes",
+            hint="new keys: hotline-exchange registry keys new NAME --keys DIR",
+        )
     changed = [new if person.name == name else person for person in known]
     return _build(root.version + 1, changed, thresholds_of(root), now)
 
@@ -75,6 +84,11 @@ def without(root: Root, name: str, now: int) -> Root:
 
 
 def with_thresholds(root: Root, thresholds: Thresholds, now: int) -> Root:
+    if thresholds == thresholds_of(root):
+        told = f"{thresholds.root} sign a root and {thresholds.targets} a change already: nothing changes"
+        raise Invalid(
+            "unchanged", told, hint="to give the root more time: hotline-exchange registry renew-root"
+        )
     return _build(root.version + 1, people(root), thresholds, now)
 
 
@@ -113,17 +127,20 @@ def check_form(root: Root) -> None:
     held: dict[tuple[str, Part], list[str]] = {}
     for keyid, key in root.keys.items():
         name, part = name_of(key), key.unrecognized_fields.get(PART_FIELD)
-        if part not in tuple(Part) or not 1 <= len(name) <= NAME_CHARS or not name.isprintable():
-            raise _odd("a key without its administrator's name or part")
+        if part not in tuple(Part) or not is_name(name):
+            raise _odd("a key without its administrator's name or part, or with a name that no card may have")
         held.setdefault((name, Part(part)), []).append(keyid)
     names = {name for name, _ in held}
+    if len({as_read(name) for name in names}) != len(names):
+        raise _odd("two administrators have names that read alike")
     if any(len(held.get((name, part), ())) != 1 for name in names for part in Part):
         raise _odd("an administrator has not exactly one offline and one daily key")
     for part, uses in _ROLES.items():
         keyids = {held[name, part][0] for name in names}
         if any(set(root.roles[use].keyids) != keyids for use in uses):
             raise _odd(f"a role is not held by all {part} keys, and by them alone")
-    if any(root.roles[use].threshold != 1 for use in _ROLES[Part.DAILY]) or not root.consistent_snapshot:
+    one_daily = all(root.roles[use].threshold == 1 for use in _ROLES[Part.DAILY])
+    if not one_daily or root.consistent_snapshot is not True:
         raise _odd("one daily key is enough, and snapshots are consistent")
 
 
@@ -153,15 +170,15 @@ def _build(version: int, admins: Sequence[AdminPublic], thresholds: Thresholds, 
     try:
         check_form(root)
     except Refused as error:
-        raise Invalid("key-twice", error.message) from None
+        raise Invalid(error.code.removeprefix("registry-"), error.message) from None
     return root
 
 
 def _check_people(admins: Sequence[AdminPublic]) -> None:
-    if len({admin.name for admin in admins}) != len(admins):
+    if len({as_read(admin.name) for admin in admins}) != len(admins):
         raise Invalid(
             "admin-twice",
-            "two administrators have one name",
+            "two administrators have one name, or names that read alike",
             hint="to give an administrator new keys: hotline-exchange registry admin replace DIR NAME FILE",
         )
     owners: dict[str, str] = {}

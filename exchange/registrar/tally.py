@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from securesystemslib.exceptions import UnverifiedSignatureError
+from securesystemslib.exceptions import Error
 from securesystemslib.signer import Key, Signature
 from tuf.api.metadata import Metadata, Root
 
@@ -97,7 +97,7 @@ def _asked(draft: Draft, chain: Sequence[Metadata[Root]]) -> Iterator[_Asked]:
 def _verify(key: Key, signature: Signature, payload: bytes) -> None:
     try:
         key.verify_signature(signature, payload)
-    except UnverifiedSignatureError:
+    except (Error, ValueError):
         raise Refused(
             "signature-wrong",
             f"the signature of {name_of(key)} is not over these bytes",

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.ceremony import DE, GB, Ceremony
 from support.keys import NOW, member_keys
+from support.registry import schemas
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from exchange.core import base64url, limits
+from exchange.core import base64url, limits, registration
 from exchange.core.registry_view import HttpRecord
 from exchange.errors import ExchangeError, Invalid, Refused
-from exchange.registrar import draft, roots, sources
+from exchange.registrar import draft, draft_check, roots, sources
 from exchange.registrar.admins import Part, generate
 from exchange.registrar.draft import Draft, Kind
 from exchange.registrar.roots import expiry
@@ -293,13 +295,35 @@ def test_a_signature_over_other_bytes_is_named_and_refused(net: Ceremony) -> Non
     assert error.value.code == "signature-wrong"
 
 
-@pytest.mark.parametrize("text", ["", "zz", "00", "00" * 64, "00" * 100_000])
+@pytest.mark.parametrize("text", ["00", "00" * 64, "00" * 256])
 def test_a_signature_that_is_none_is_named_and_refused(net: Ceremony, text: str) -> None:
     made = net.signed(net.draft(), "carla")
     spoilt = altered(made, lambda value: value["signatures"][0].update(sig=text), "metadata")
     with pytest.raises(Refused, match="carla") as error:
         net.check(draft.read(spoilt))
     assert error.value.code == "signature-wrong"
+
+
+SPOILT_SIGNATURES: list[dict[str, Any]] = [
+    *({"sig": text} for text in ("", "zz", "0", "AA", "00" * 257, None, 7, ["00"])),
+    *({"keyid": name} for name in ("", "x", "A" * 64, "\u202e" * 64, None, True, 7, 1.5)),
+]
+
+
+@pytest.mark.parametrize("change", SPOILT_SIGNATURES, ids=[str(one)[:30] for one in SPOILT_SIGNATURES])
+def test_a_signature_without_the_form_of_one_is_refused(net: Ceremony, change: dict[str, Any]) -> None:
+    made = net.signed(net.draft(), "carla")
+    spoilt = altered(made, lambda value: value["signatures"][0].update(change), "metadata")
+    assert refused(lambda: draft.read(spoilt)) == "draft-form"
+
+
+@pytest.mark.parametrize("value", [1.5, "true", 1, None, False])
+def test_a_root_is_of_consistent_snapshots_and_can_be_signed(net: Ceremony, value: object) -> None:
+    made = net.root_draft(roots.renewed(net.root(), NOW))
+    spoilt = altered(made, lambda inner: inner["signed"].update(consistent_snapshot=value), "metadata")
+    with pytest.raises(Refused) as error:
+        net.check(draft.read(spoilt))
+    assert error.value.code in ("draft-form", "root-form")
 
 
 def test_a_draft_of_an_earlier_state_is_refused(live: Ceremony) -> None:
@@ -332,8 +356,11 @@ def test_a_published_draft_says_so(live: Ceremony) -> None:
     assert files == {path: path.read_bytes() for path in live.space.repository.rglob("*.json")}
 
 
-@pytest.mark.parametrize(("days", "good"), [(121, True), (122, False), (1000, False), (1, True), (-1, False)])
-def test_freeze_by_a_list_that_lives_too_long_is_refused(net: Ceremony, days: int, good: bool) -> None:
+@pytest.mark.parametrize(
+    ("days", "good"),
+    [(121, True), (122, False), (1000, False), (90, True), (89, False), (1, False), (-1, False)],
+)
+def test_a_list_lives_neither_too_long_nor_too_short(net: Ceremony, days: int, good: bool) -> None:
     def live_long(targets: Targets) -> None:
         targets.expires = expiry(NOW, days)
 
@@ -357,6 +384,63 @@ def test_a_file_of_a_wrong_hash_or_length_is_refused(net: Ceremony, change: Call
     made = net.draft()
     files = {path: change(data) for path, data in made.files.items()}
     assert refused(lambda: net.check(Draft(None, made.targets, files))) == "draft-file"
+
+
+def test_the_day_on_which_the_list_ends_is_always_told(live: Ceremony) -> None:
+    live.change("network.json", name="Renamed")
+    checked = live.check(live.draft())
+    assert checked.list_expires == expiry(NOW, 120)
+    assert live.check(live.root_draft(roots.renewed(live.root(), NOW))).list_expires is None
+
+
+def test_a_second_signer_can_ask_the_member_for_its_fingerprint(live: Ceremony) -> None:
+    """The first one may have made it all up."""
+    live.enter(GB)
+    live.change(f"members/{DE}.json", status="active")
+    made = live.draft()
+    asked = registration.check(made.registrations[GB])
+    assert live.check(made).requests == (draft_check.Request(GB, asked.fingerprint, fresh=True),)
+    live.publish(live.signed(made, "anna", "ben"))
+    assert live.check(made).requests == ()
+
+
+def test_a_registration_that_nothing_needs_is_refused(live: Ceremony) -> None:
+    """It would be shown as if somebody had checked it."""
+    live.change(f"members/{DE}.json", status="active")
+    made = live.draft()
+    carried = replace(made, registrations={DE: b"{}"})
+    with pytest.raises(Refused, match="nothing that it asks for changes") as error:
+        live.check(carried)
+    assert error.value.code == "draft-file"
+
+
+def test_what_no_node_would_read_is_not_signed(net: Ceremony, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [generate(f"somebody {number}").public for number in range(120)]
+    crowded = net.root_draft(roots.with_added(net.root(), people, NOW))
+    with pytest.raises(Refused, match="root: more than 65536 bytes") as error:
+        net.check(crowded)
+    assert error.value.code == "draft-size"
+    monkeypatch.setattr(draft_check, "REGISTRY_FILE_BYTES", 200)
+    assert refused(lambda: net.check(net.draft())) == "draft-size"
+
+
+def test_a_member_that_is_named_twice_is_not_signed(live: Ceremony) -> None:
+    row = {"member": DE, "basis": "hotline", "rank": 0}
+    live.change("countries/DE.json", destinations=[row, {**row, "basis": "police", "rank": 5}])
+    with pytest.raises(Refused) as error:
+        live.check(live.draft())
+    (problem,) = error.value.problems
+    assert (problem.code, problem.pointer) == (
+        "destination-twice",
+        "countries/DE.json#/destinations/1/member",
+    )
+    assert problem.message.startswith("countries/DE.json: ")
+    assert refused(lambda: sources.read_all(live.space.peers, schemas())) == "registry-sources"
+
+
+def test_a_min_card_of_the_year_9999_is_not_signed(live: Ceremony) -> None:
+    live.change(f"members/{DE}.json", min_card=253_402_300_799)
+    assert reasons(lambda: live.check(live.draft())) == {"change-min-card"}
 
 
 def test_mix_and_match_is_refused(live: Ceremony) -> None:

@@ -183,6 +183,7 @@ def test_whoever_lost_every_key_registers_afresh_with_challenge_and_call(desk: D
     first = step(desk, asked)
     assert first.challenge is not None
     assert "registers afresh" in next(one.sentence for one in first.items if one.name == "present key")
+    assert next(one.mark for one in first.items if one.name == "present key") is Mark.WARN
     assert enter(desk, asked).entered
     assert any("registers afresh" in one for one in desk.publish())
 

@@ -123,7 +123,7 @@ def test_one_key_of_two_administrators_in_two_texts_is_refused(net: Ceremony) ->
     people = [AdminPublic(name, key, generate(name).public.daily) for name, key in (("x", one), ("y", two))]
     with pytest.raises(Invalid) as error:
         roots.with_added(net.root(), people, NOW)
-    assert error.value.code == "key-twice"
+    assert error.value.code == "key-form"
 
 
 def ecdsa_key(pem: str) -> Key:
@@ -141,6 +141,37 @@ def test_an_offline_key_that_is_the_daily_key_is_refused(net: Ceremony) -> None:
 
 def test_two_administrators_of_one_name_are_refused(net: Ceremony) -> None:
     assert refused(lambda: roots.with_added(net.root(), [generate("anna").public], NOW)) == "admin-twice"
+
+
+def test_names_that_read_alike_are_refused(net: Ceremony) -> None:
+    for name in ("Anna", "ANNA"):
+        assert refused(lambda name=name: roots.with_added(net.root(), [generate(name).public], NOW)) == (  # type: ignore[misc]
+            "admin-twice"
+        )
+
+
+def test_what_would_change_nothing_is_refused(net: Ceremony) -> None:
+    anna = net.admins["anna"].public
+    for call in (
+        lambda: roots.with_thresholds(net.root(), Thresholds(3, 2), NOW),
+        lambda: roots.with_replaced(net.root(), "anna", anna, NOW),
+        lambda: roots.with_replaced(net.root(), "anna", replace(anna, name="another"), NOW),
+    ):
+        with pytest.raises(Invalid, match="nothing changes") as error:
+            call()
+        assert error.value.code == "unchanged"
+
+
+@pytest.mark.parametrize("stays", list(Part))
+def test_one_stolen_key_is_replaced_and_the_other_is_said_to_stay(net: Ceremony, stays: Part) -> None:
+    anna, new = net.admins["anna"].public, generate("anna").public
+    mixed = replace(new, offline=anna.offline) if stays is Part.OFFLINE else replace(new, daily=anna.daily)
+    changes = net.check(net.root_draft(roots.with_replaced(net.root(), "anna", mixed, NOW))).changes
+    assert f"anna: the {stays} key stays" in changes
+    assert sum(": new " in one for one in changes) == 1
+    heir = replace(mixed, name="frida")
+    changes = net.check(net.root_draft(roots.with_replaced(net.root(), "anna", heir, NOW))).changes
+    assert f"frida: has the {stays} key that was the one of anna" in changes
 
 
 def test_an_administrator_nobody_knows_is_named(net: Ceremony) -> None:
@@ -206,6 +237,36 @@ def two_people_of_one_name(root: Root) -> None:
             key.unrecognized_fields["x-hx-name"] = "anna"
 
 
+def a_name_of_another_script(root: Root) -> None:
+    rename(root, "emil", "еmil")
+
+
+def a_name_with_a_letter_that_nobody_sees(root: Root) -> None:
+    rename(root, "emil", "anna\u3164")
+
+
+def a_name_that_reads_like_another(root: Root) -> None:
+    rename(root, "emil", "Anna")
+
+
+def rename(root: Root, name: str, new: str) -> None:
+    for key in root.keys.values():
+        if key.unrecognized_fields["x-hx-name"] == name:
+            key.unrecognized_fields["x-hx-name"] = new
+
+
+def text_before_a_key(root: Root) -> None:
+    """300,000 lines that no signer was shown, and a root that no node could read any more."""
+    text = "x\n" * 300_000 + CryptoSigner.generate_ecdsa().public_key.keyval["public"]
+    old = next(keyid for keyid, key in root.keys.items() if roots.name_of(key) == "emil")
+    fields = {"x-hx-name": "emil", "x-hx-part": root.keys.pop(old).unrecognized_fields["x-hx-part"]}
+    keyid = key_id(RootKey("ecdsa", "ecdsa-sha2-nistp256", {"public": text}))
+    value = {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": text}}
+    root.keys[keyid] = Key.from_dict(keyid, {**value, **fields})
+    for role in root.roles.values():
+        role.keyids = [keyid if one == old else one for one in role.keyids]
+
+
 def a_threshold_of_six(root: Root) -> None:
     root.roles["root"].threshold = 6
 
@@ -243,6 +304,10 @@ ODD_ROOTS: dict[str, tuple[Callable[[Root], None], str]] = {
     "a name that is a list": (a_name_that_is_a_list, "root-form"),
     "a part nobody knows": (a_part_nobody_knows, "root-form"),
     "two people of one name": (two_people_of_one_name, "root-form"),
+    "a name of another script": (a_name_of_another_script, "root-form"),
+    "a name with a letter that nobody sees": (a_name_with_a_letter_that_nobody_sees, "root-form"),
+    "a name that reads like another": (a_name_that_reads_like_another, "root-form"),
+    "a key with text before it": (text_before_a_key, "draft-size"),
     "a threshold of six of five": (a_threshold_of_six, "registry-role"),
     "a key of nobody": (a_key_of_nobody, "root-form"),
 }
