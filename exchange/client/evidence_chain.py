@@ -32,9 +32,10 @@ from exchange.errors import Invalid, Refused
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """The root that the reader has."""
+    """The root that the reader has, and what of it is signed."""
 
     metadata: Metadata[Root]
+    signed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class _Place:
 def pinned_root(data: bytes) -> Pinned:
     """The root that the reader gives; raises `Invalid` (`usage`)."""
     try:
-        return Pinned(read_root(data))
+        metadata = read_root(data)
+        return Pinned(metadata, signed_part(metadata))
     except Refused as error:
         raise Invalid(
             "usage",
@@ -82,7 +84,7 @@ def roots(parts: Mapping[str, bytes], pinned: Pinned | None) -> Chain:
     """2: the administrators, from the pinned root (or the first in the file) to the newest."""
     names = evidence_parts.roots(parts)
     chain = [parts[name] for name in names]
-    place = _Place(0, "") if pinned is None or not chain else _place(chain, pinned.metadata)
+    place = _Place(0, "") if pinned is None or not chain else _place(chain, pinned)
     if place.ends is not None:
         return Chain(place.ends)
     chain = chain[place.start :]
@@ -104,26 +106,30 @@ def roots(parts: Mapping[str, bytes], pinned: Pinned | None) -> Chain:
     return Chain(Step(StepName.ROOTS, Verdict.OK, says), tuple(chain), told, len(chain) < len(names))
 
 
-def _place(chain: Sequence[bytes], pinned: Metadata[Root]) -> _Place:
-    own, version = signed_part(pinned), pinned.signed.version
-    linked = None
+def _place(chain: Sequence[bytes], pinned: Pinned) -> _Place:
+    version = pinned.metadata.signed.version
+    readable, linked = False, None
     for number, data in enumerate(chain):
         try:
             root = read_root(data)
+            signed = signed_part(root)
         except Refused:
             continue  # whoever verifies the chain says so
-        if signed_part(root) == own:
+        readable = True
+        if signed == pinned.signed:
             return _Place(number, "it is the one that you gave")
         if root.signed.version == version:
             says = f"root {version} in the file is not root {version} that you gave: it is of another network"
             return _Place(0, "", Step(StepName.ROOTS, Verdict.BROKEN, says, (evidence_parts.root(version),)))
-        if linked is None and is_signed_by(pinned.signed, root):
+        if linked is None and is_signed_by(pinned.metadata.signed, root):
             linked = _Place(number, f"enough administrators of root {version} that you gave have signed it")
+    if linked is not None or not readable:
+        return linked or _Place(0, "")
     says = (
         f"root {version} that you gave is not in the file, and its administrators have signed none that is: "
         "they cannot be compared; get the root of that time, or the chain of roots between them"
     )
-    return linked or _Place(0, "", Step(StepName.ROOTS, Verdict.NOT_COMPARED, says, ("root",)))
+    return _Place(0, "", Step(StepName.ROOTS, Verdict.NOT_COMPARED, says, ("root",)))
 
 
 def signed_under(chain: Sequence[bytes], data: bytes) -> Metadata[Targets]:

@@ -59,8 +59,13 @@ def read_root(data: bytes) -> Metadata[Root]:
 
 
 def signed_part(metadata: Metadata[Root]) -> bytes:
-    """What the signatures of a root are over: the same however the file is written, whoever has signed it."""
-    return metadata.signed_bytes
+    """What the signatures of a root are over: the same however the file is written, whoever has signed it.
+    Raises `Refused`.
+    """
+    try:
+        return metadata.signed_bytes
+    except (RepositoryError, ValueError):
+        raise Refused("registry-malformed", f"{_ROOT}: not in the form that is signed") from None
 
 
 def is_signed_by(root: Root, other: Metadata[Root]) -> bool:
@@ -143,6 +148,4 @@ def _signed_by(root: Root, metadata: Metadata[_Role], name: str) -> None:
         told = f"{name}: version {metadata.signed.version} lacks signatures that its root asks for"
         raise Refused("registry-signature", told) from None
     except (RepositoryError, ValueError):
-        raise Refused(
-            "registry-malformed", f"{name}: what is signed cannot be written as TUF has it"
-        ) from None
+        raise Refused("registry-malformed", f"{name}: not in the form that is signed") from None

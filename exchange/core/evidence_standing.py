@@ -51,7 +51,7 @@ def standing_of(signed: Signed, seen: Bound | None, witnesses: Sequence[Bound] =
 def _odd(seen: Bound | None, made: int) -> str:
     if seen is None or seen.at + CLOCK_SKEW_SECONDS >= made:
         return ""
-    return f"; by the times given {seen.by} saw it before it was signed: a clock was wrong"
+    return f"; by the times given {seen.by} had it before this was signed: sent before, or a clock was wrong"
 
 
 def _doubt(seen: Bound, revoked: Revocation) -> str:

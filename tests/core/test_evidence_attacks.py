@@ -40,6 +40,7 @@ from exchange.core.manifest import Entry, RegistryMark
 from exchange.core.names import Digest, DocumentId, MemberId
 from exchange.core.times import format_time
 from exchange.errors import Invalid
+from exchange.flow.evidence import Evidence
 
 LOG = "11111111-2222-4333-8444-555555555555"
 GPG = {"keytype": "rsa", "scheme": "pgp+rsa-pkcsv1.5", "keyval": {"public": {"e": "zz", "n": "zz"}}}
@@ -215,6 +216,22 @@ def test_a_recipient_cannot_make_the_sender_s_proof_doubtful_by_an_odd_time(made
     assert "a clock was wrong" in step(report, "signature")
 
 
+async def test_a_receipt_by_a_revoked_key_is_dated_by_nobody_but_its_maker(tmp_path: Path) -> None:
+    """A sender with the recipient's stolen key could sign receipts for what it likes."""
+    async with world(tmp_path) as w:
+        document = await w.exchange()
+        await w.revoke(NL, NOW + 5000, NOW + 4000)
+        report = check(await w.file(w.a, document), w.office.root)
+        assert (said(report)["receipt"], report.verdict) == ("doubtful", Verdict.DOUBTFUL)
+        assert report.receipt is None
+        fresh = member_keys(NL, "2").signing
+        await w.publish(one=replace(w.members[NL], signing=(*w.members[NL].signing, signing_record(fresh))))
+        identity = replace(w.b.answer.identity, keys=lambda: fresh)
+        data = await Evidence(w.b.db, w.b.world, identity, w.archive(w.b)).of(document)
+    report = check(data, w.office.root)  # of its own receipt it needs nobody to be convinced
+    assert (said(report)["receipt"], report.verdict) == ("not-shown", Verdict.OK)
+
+
 def signed_by_second(_: Claims, parts: Parts) -> None:
     halves = member_keys(DE, "2").signing.halves
     content = manifest.to_payload(manifest_in(parts, "manifest"))
@@ -310,9 +327,15 @@ async def test_a_root_that_merely_names_the_reader_s_administrators_is_not_their
 def test_a_root_is_compared_by_what_is_signed(made: Made) -> None:
     for data in (made.root + b"\n", json.dumps(json.loads(made.root), indent=2).encode()):
         assert check(made.recipient, data).verdict is Verdict.OK
-    with pytest.raises(Invalid) as caught:
-        check(made.recipient, b"not a root")
-    assert caught.value.code == "usage"
+    odd = json.loads(made.root)
+    odd["signed"]["x"] = 1.5
+    for data in (b"not a root", json.dumps(odd).encode()):
+        with pytest.raises(Invalid) as caught:
+            check(made.recipient, data)
+        assert caught.value.code == "usage"
+    for pinned in (None, made.root):
+        report = check(forged(made.recipient, with_roots(v1=json.dumps(odd).encode())), pinned)
+        assert (report.steps[-1].name, report.verdict) == ("roots", Verdict.BROKEN)
 
 
 @pytest.mark.parametrize("kind", [GPG, RSA], ids=["gpg", "rsa"])
