@@ -22,7 +22,7 @@ from exchange.cli.demo_registry import ADMINISTRATORS, THRESHOLD, Bureau, found,
 from exchange.cli.joining import Joined
 from exchange.cli.prove import answer
 from exchange.cli.testing import RECEIVED, WAIT_SECONDS, run_test
-from exchange.core.jwk import fingerprint
+from exchange.client.registry_chain import root_fingerprint
 from exchange.core.registration_challenge import read_challenge
 from exchange.errors import Broken
 
@@ -37,7 +37,7 @@ async def join_network(say: Say, place: Path, plan: NetworkPlan) -> AsyncIterato
     bureau = found(place / REGISTRY, now)
     root = bureau.space.pinned()
     say(f"Registry founded by {len(ADMINISTRATORS)} administrators; {THRESHOLD} must sign each change.")
-    say(f"  root {fingerprint(root)}")
+    say(f"  root {root_fingerprint(root)}")
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(mirror(bureau.space.repository))
         joined = await join_all(place, plan, root, url, now)

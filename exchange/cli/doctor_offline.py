@@ -6,7 +6,6 @@ running node holds it; a database that another process holds is no fault.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 import ssl
@@ -17,8 +16,9 @@ from typing import Final
 
 from exchange import keystore
 from exchange.cli.findings import Finding, bad, warning, well
+from exchange.client.registry_chain import root_fingerprint
 from exchange.config import Config
-from exchange.errors import Broken, Invalid
+from exchange.errors import Broken, Invalid, Refused
 from exchange.server.middleware import require_fast_parser
 from exchange.store.lock import data_lock
 
@@ -83,15 +83,12 @@ def _keys(config: Config) -> Iterator[Finding]:
 def _bootstrap(path: Path) -> Finding:
     hint = "ask an administrator of the network for the registry's root file"
     try:
-        value = json.loads(path.read_bytes())
+        named = root_fingerprint(path.read_bytes())
     except OSError:
         return bad("registry root", f"{path} cannot be read", hint)
-    except ValueError:
-        return bad("registry root", f"{path} is not JSON", hint)
-    signed = value.get("signed") if isinstance(value, dict) else None
-    if not isinstance(signed, dict) or signed.get("_type") != "root":
+    except Refused:
         return bad("registry root", f"{path} is not root metadata of a registry", hint)
-    return well("registry root", f"version {signed.get('version')} is pinned")
+    return well("registry root", f"{named} is pinned: compare it with what an administrator reads out")
 
 
 def _socket(path: Path) -> Iterator[Finding]:

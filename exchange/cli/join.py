@@ -214,7 +214,8 @@ def _tell(show: Show, plan: Plan, joined: Joined) -> None:
         f"     {joined.fingerprint}",
         f"Answer the challenge that you get in return, and send back what it makes:\n"
         f"     hotline-exchange prove {plan.member}.challenge.json --config {joined.config}",
-        f"Put the registry's root file, which they give you too, at {plan.settings['registry.bootstrap']}.",
+        f"Put the registry's root file, which they give you too, at {plan.settings['registry.bootstrap']}.\n"
+        f"     On the call, compare its fingerprint: hotline-exchange doctor --config {joined.config}",
     ]
     if plan.settings["mailbox.host"] == Host.HOSTED:
         steps.append(f"Ask your host to add {plan.member} to the guests in its configuration.")

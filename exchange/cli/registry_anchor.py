@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from exchange.cli.show import Show
-from exchange.core.jwk import fingerprint
+from exchange.client.registry_chain import root_fingerprint
 from exchange.errors import Invalid, Refused
 from exchange.registrar import anchor
 from exchange.registrar.lives import expired
@@ -43,7 +43,7 @@ def compared(keys: Path, root: bytes, said: str | None, as_json: bool) -> None:
     Raises `Refused` (`registry-other`), `Invalid` (`usage`) when nobody can be asked.
     """
     signed = anchor.signed_part(root)
-    if said is not None and plain(said) not in {plain(name) for name in anchor.names(root)}:
+    if said is not None and plain(said) != plain(root_fingerprint(root)):
         raise anchor.other(keys)
     if anchor.belongs(keys, signed):
         return
@@ -78,6 +78,6 @@ def _ask(keys: Path, root: bytes, as_json: bool) -> None:
             "and nobody is there to compare its root",
             hint="type what you have on paper since the founding, not what DIR says",
         )
-    sys.stderr.write(f"First root of this registry: {fingerprint(root)}\n")
+    sys.stderr.write(f"First root of this registry: {root_fingerprint(root)}\n")
     if not typer.confirm("Is this what you have on paper?", err=True):
         raise typer.Abort

@@ -18,6 +18,7 @@ from exchange.cli.registry_mirror import Allowed, AtMirror, NoMirror, not_behind
 from exchange.cli.registry_paper import (
     Directory,
     Drafts,
+    Force,
     Output,
     Yes,
     drafted,
@@ -31,7 +32,7 @@ from exchange.cli.registry_paper import (
 )
 from exchange.cli.show import Show
 from exchange.cli.unlocking import Identity, Keys, Offline, unlock
-from exchange.core.jwk import fingerprint
+from exchange.client import registry_chain
 from exchange.errors import Invalid, Refused
 from exchange.registrar import admins, anchor, draft, drafting, files, published, publishing, sources, tally
 from exchange.registrar.admins import Part
@@ -43,7 +44,11 @@ from exchange.registrar.workspace import Workspace, open_workspace
 
 
 def draft_(
-    directory: Directory, output: Output = None, stale: Stale = False, as_json: AsJson = False
+    directory: Directory,
+    output: Output = None,
+    stale: Stale = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draft what has changed in DIR/peers, to be signed."""
     show = Show(as_json)
@@ -58,7 +63,7 @@ def draft_(
         if as_json:
             show.value({"draft": None, "version": before.version, "root": root.version, "expires": until})
         return
-    drafted(show, space, *keep(space, one, before, output))
+    drafted(show, space, *keep(space, one, before, output, force=force))
 
 
 def sign(
@@ -145,7 +150,7 @@ def publish(
         warning = not_behind(space, checked.published, mirror, allow, no_mirror)
     done = publishing.publish(space, checked, lambda: admins.load(keys, Part.DAILY, unlock(identity)), now())
     first = one.kind is Kind.ROOT and one.version == 1
-    root = fingerprint(space.pinned()) if first else None
+    root = registry_chain.root_fingerprint(space.pinned()) if first else None
     if as_json:
         show.value(
             {**facts(checked), "published": True, "changed": done.wrote, "kept": list(done.kept)}
@@ -195,7 +200,7 @@ def _agree(yes: bool, as_json: bool) -> None:
 
 
 def _next(show: Show, space: Workspace, names: str, checked: Checked) -> None:
+    word, told = "publish", "Enough have signed"
     if checked.missing:
-        show.line(f"Missing: {checked.missing}. Next: hotline-exchange registry sign {names} {space.path}")
-    else:
-        show.line(f"Enough have signed. Next: hotline-exchange registry publish {names} {space.path}")
+        word, told = "sign", f"Missing: {checked.missing}"
+    show.line(f"{told}. Next: hotline-exchange registry {word} {names} {space.path} --keys KEYS")

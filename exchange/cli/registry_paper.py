@@ -1,7 +1,8 @@
 """Drafts on the command line: where they lie, how they are written, and what people are told of one.
 
 Rules: what is told is told of the bytes that were checked. A draft that somebody has signed is not written
-over by another one. Copies of one draft are read as one. This module asks nobody and signs nothing.
+over by another one, and one that nobody has signed only by one that says the same, or under --force. Copies
+of one draft are read as one. This module asks nobody and signs nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from exchange.cli.show import Show
+from exchange.client.registry_chain import root_fingerprint
 from exchange.core import limits
-from exchange.core.jwk import fingerprint
 from exchange.core.schema import Schemas
 from exchange.errors import Invalid
 from exchange.registrar import draft, draft_check, files, published
@@ -40,6 +41,7 @@ Drafts = Annotated[
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the draft there.", show_default=False)
 ]
+Force = Annotated[bool, typer.Option("--force", help="Write over an unsigned draft that says otherwise.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -65,15 +67,26 @@ def look(space: Workspace, one: Draft) -> Checked:
     return draft_check.check(one, published.load(space), schemas(), now())
 
 
-def keep(space: Workspace, one: Draft, before: Published, place: Path | None) -> tuple[Path, Checked]:
-    """Check a new draft and write it; raises `Invalid` (`exists`) over a draft that is signed already."""
+def keep(
+    space: Workspace, one: Draft, before: Published, place: Path | None, *, force: bool = False
+) -> tuple[Path, Checked]:
+    """Check a new draft and write it; raises `Invalid` (`exists`) over one that is signed already, or that
+    says otherwise.
+    """
     checked = draft_check.check(one, before, schemas(), now())
     path = place or space.draft(one.kind.value, one.version)
-    if path.exists() and draft.read(path.read_bytes()).keyids:
+    there = draft.read(path.read_bytes()) if path.exists() else None
+    if there is not None and there.keyids:
         raise Invalid(
             "exists",
             f"{path}: is there, and signed by somebody already",
             hint=f"publish it first; or, if it is to be given up: rm {path}",
+        )
+    if there is not None and not force and not draft.alike(there, one):
+        raise Invalid(
+            "exists",
+            f"{path}: is there, and says otherwise: what it would change would be lost",
+            hint="sign and publish it first; or, if it is to be given up: --force",
         )
     files.write_whole(path, one.to_bytes())
     return path, checked
@@ -99,12 +112,19 @@ def facts(checked: Checked) -> dict[str, Any]:
         "fingerprint": checked.draft.fingerprint,
         "published": checked.done,
         "changes": list(checked.changes),
+        "list_expires": None
+        if checked.list_expires is None
+        else f"{checked.list_expires:%Y-%m-%dT%H:%M:%SZ}",
+        "requests": [
+            {"member": one.member, "fingerprint": one.fingerprint, "call": one.fresh}
+            for one in checked.requests
+        ],
         "signatures": [
             {"what": one.what, "needed": one.needed, "signed": list(one.signed), "absent": list(one.absent)}
             for one in checked.tallies
         ],
         "missing": checked.missing,
-        "registry": fingerprint(checked.published.pinned) if checked.published.pinned else None,
+        "registry": root_fingerprint(checked.published.pinned) if checked.published.pinned else None,
     }
 
 
@@ -114,10 +134,16 @@ def tell(show: Show, checked: Checked) -> None:
     what = "the root" if one.kind is Kind.ROOT else "the list of files"
     show.line(f"Draft of version {one.version} of {what}")
     if checked.published.pinned:
-        show.line(f"Registry:    {fingerprint(checked.published.pinned)} (its first root)")
+        show.line(f"Registry:    {root_fingerprint(checked.published.pinned)} (its first root)")
     show.line(f"Fingerprint: {one.fingerprint}")
     for sentence in checked.changes:
         show.line(f"  {sentence}")
+    for asked in checked.requests:
+        show.line(f"{asked.member}: the member reads out {asked.fingerprint}")
+        if asked.fresh:
+            show.line("  call the member yourself before you sign")
+    if checked.list_expires is not None:
+        show.line(f"The list of files is valid until {checked.list_expires:%Y-%m-%d}.")
     for each in checked.tallies:
         by = ", ".join(each.signed) or "nobody yet"
         show.line(f"Signed for {each.what}: {len(each.signed)} of {each.needed} ({by})")

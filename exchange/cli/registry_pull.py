@@ -19,9 +19,9 @@ from exchange.cli.registry_mirror import remember
 from exchange.cli.show import Show, moment
 from exchange.client.address_guard import AddressGuard
 from exchange.client.guarded import GuardedClient, parse_place
+from exchange.client.registry_chain import root_fingerprint
 from exchange.client.registry_fetch import DirectoryFetcher, GuardedFetcher, is_url
 from exchange.client.registry_trust import LONG_AGO
-from exchange.core.jwk import fingerprint
 from exchange.errors import Invalid
 from exchange.registrar.pull import Pulled
 from exchange.registrar.pull import pull as bring
@@ -56,7 +56,8 @@ def pull(
         return
     show.line(f"Version {done.version}, root {done.root_version}, valid until {moment(done.expires_at)}.")
     if root is not None:
-        show.line(f"Pinned root: {fingerprint(pinned)}. Compare it with what an administrator reads out.")
+        told = root_fingerprint(pinned)
+        show.line(f"Pinned root: {told}. Compare it with what an administrator reads out.")
     if done.older:
         show.line(f"{len(done.older)} older versions came along.")
     if done.missing:
@@ -97,7 +98,7 @@ def _facts(done: Pulled, pinned: bytes) -> dict[str, Any]:
         "root_version": done.root_version,
         "timestamp_version": done.timestamp_version,
         "expires_at": done.expires_at,
-        "pinned": fingerprint(pinned),
+        "pinned": root_fingerprint(pinned),
         "written": list(done.written),
         "left": list(done.left),
         "older": list(done.older),

@@ -17,13 +17,19 @@ from dataclasses import dataclass
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from exchange.client.registry_chain import is_signed_by, read_root, signed_part, verify_roots, verify_targets
+from exchange.client.registry_chain import (
+    is_signed_by,
+    read_root,
+    root_fingerprint,
+    signed_part,
+    verify_roots,
+    verify_targets,
+)
 from exchange.client.registry_trust import hashes_of
 from exchange.core import evidence_parts
 from exchange.core.evidence import Evidence
 from exchange.core.evidence_members import Listed
 from exchange.core.evidence_report import Step, StepName, Verdict
-from exchange.core.jwk import fingerprint
 from exchange.core.manifest import RegistryMark
 from exchange.core.names import Digest
 from exchange.core.times import format_time
@@ -101,7 +107,7 @@ def roots(parts: Mapping[str, bytes], pinned: Pinned | None) -> Chain:
     )
     if newest.version == first:
         says = f"the registry has root {first}, and no later one"
-    told = fingerprint(chain[0])
+    told = root_fingerprint(chain[0])
     says = f"{says}; root {first}: {place.says or f'compare its fingerprint: {told}'}"
     return Chain(Step(StepName.ROOTS, Verdict.OK, says), tuple(chain), told, len(chain) < len(names))
 

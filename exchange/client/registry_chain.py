@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from tuf.api.exceptions import RepositoryError, UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root, Targets
 
+from exchange.core.jwk import fingerprint
 from exchange.core.names import Digest
 from exchange.core.registry_root import RootKey, RootRole, check_root
 from exchange.errors import Refused
@@ -26,6 +27,13 @@ _ROOT: Final = "root.json"
 _TARGETS: Final = "targets.json"
 
 _Role = TypeVar("_Role", Root, Targets)
+
+
+def root_fingerprint(data: bytes) -> str:
+    """The fingerprint by which people know a root: of what its administrators sign, the same whoever's
+    signatures are in the file. Raises `Refused`.
+    """
+    return fingerprint(signed_part(read_root(data)))
 
 
 def verify_roots(roots: Sequence[bytes]) -> Metadata[Root]:

@@ -5,7 +5,8 @@ it. What is not there (a receipt that has not come, a text that retention has er
 be so. Reading changes nothing; the file is signed by the entry that signs our messages now. Nothing of other
 documents goes into it but their digests. A document may have gone out in several messages: the one that
 its receipt names is shown, else the last that the receipt can be about. Errors: `Invalid`
-(`document-unknown`, `document-ambiguous`, `document-not-sent`), `Unavailable` (`registry-missing`, `registry-file-missing`).
+(`document-unknown`, `document-ambiguous`, `document-not-sent`), `Unavailable` (`registry-missing`,
+`registry-file-missing`).
 """
 
 from __future__ import annotations

@@ -173,11 +173,7 @@ async def _receipt(
     this = Message(told.jti, digest)
     for receipt_id in sorted({row["receipt_id"] for row in rows.values() if row["receipt_id"] is not None}):
         came = await inbox.one(tx, told.aud, receipt_id)
-        if (
-            came is None
-            or came["data"] is None
-            or receipted_message(came["data"]) != Message(told.jti, digest)
-        ):
+        if came is None or came["data"] is None or receipted_message(came["data"]) != this:
             continue
         signed = await manifests.one(tx, told.aud, came["manifest"])
         if signed is not None:

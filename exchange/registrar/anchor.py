@@ -14,7 +14,6 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
 from exchange.core import strict_json
-from exchange.core.jwk import fingerprint
 from exchange.core.names import Digest
 from exchange.errors import ExchangeError, Invalid, Refused
 from exchange.registrar.sealing import read_private, replace_private
@@ -31,13 +30,6 @@ def signed_part(root: bytes) -> bytes:
         return bytes(Metadata[Root].from_bytes(root).signed_bytes)
     except RepositoryError:
         raise Invalid("registry-damaged", "root.json: not a root of a registry") from None
-
-
-def names(root: bytes) -> frozenset[str]:
-    """The fingerprints by which people know the root file `root`: of the file, which is on paper and which
-    members compare, and of its draft, which was read aloud when it was signed.
-    """
-    return frozenset((fingerprint(root), fingerprint(signed_part(root))))
 
 
 def known(keys: Path) -> Digest | None:

@@ -130,6 +130,11 @@ def sign(draft: Draft, signer: Signer) -> Draft:
     return replace(draft, root=root and _signed(root, signer), targets=targets and _signed(targets, signer))
 
 
+def alike(one: Draft, other: Draft) -> bool:
+    """Whether two drafts change the same, whenever each was made and whoever has signed it."""
+    return _said(one) == _said(other)
+
+
 def merge(drafts: Sequence[Draft]) -> Draft:
     """One draft with the signatures of all copies; raises `Refused` (`draft-differs`) naming what differs."""
     first = drafts[0]
@@ -153,6 +158,11 @@ def merge(drafts: Sequence[Draft]) -> Draft:
         root=root and _merged([one.root for one in drafts if one.root]),
         targets=targets and _merged([one.targets for one in drafts if one.targets]),
     )
+
+
+def _said(one: Draft) -> tuple[object, ...]:
+    signed = [{**part.signed.to_dict(), "expires": None} for part in one.parts]
+    return one.kind, signed, dict(one.files), dict(one.registrations)
 
 
 def _signed(metadata: Metadata[_Role], signer: Signer) -> Metadata[_Role]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.cli import run
 from support.process import environment
+from support.registry import Office
 
 from exchange import keystore
 from exchange.config import load
@@ -79,7 +80,7 @@ def test_what_a_member_says_of_its_people_is_in_the_request(tmp_path: Path) -> N
 def test_it_ends_with_what_to_do_next(tmp_path: Path) -> None:
     ran = run(*join(tmp_path, mailbox="hosted"))
     after = ran.out.split("Send ")[1]
-    steps = ["read out", "hotline-exchange prove", "root.json", "guests", "serve", "doctor"]
+    steps = ["read out", "hotline-exchange prove", "root.json", "doctor", "guests", "serve"]
     places = [after.index(step) for step in steps]
     assert places == sorted(places)
 
@@ -181,7 +182,7 @@ def test_the_doctor_finds_a_new_node_well_but_for_the_root_file(tmp_path: Path) 
     assert states.pop("registry root") == {"bad"}
     states.pop("disk")
     assert set.union(*states.values()) == {"ok"}
-    (tmp_path / "root.json").write_text('{"signed": {"_type": "root", "version": 1}}')
+    (tmp_path / "root.json").write_bytes(Office(tmp_path / "office").root)
     assert run("doctor", "--offline", "--config", config).code == 0
     online = run("doctor", "--config", config)
     assert online.code == 1, "the root is no real one"
@@ -213,7 +214,7 @@ def test_the_doctor_says_what_is_wrong_and_how_to_mend_it(
     harm: object, check: str, hint: str, tmp_path: Path
 ) -> None:
     run(*join(tmp_path))
-    (tmp_path / "root.json").write_text('{"signed": {"_type": "root", "version": 1}}')
+    (tmp_path / "root.json").write_bytes(Office(tmp_path / "office").root)
     harm(tmp_path)  # type: ignore[operator]
     config = tmp_path / "hotline-exchange.toml"
     ran = run("doctor", "--offline", "--config", config)

@@ -17,7 +17,7 @@ from support.cli import Ran, run
 from support.terminal import Terminal
 from support.workplace import Net, code
 
-from exchange.core.jwk import fingerprint
+from exchange.client.registry_chain import root_fingerprint
 from exchange.registrar import anchor, draft
 from exchange.registrar.lock import alone
 
@@ -132,7 +132,7 @@ def test_a_damaged_memory_of_the_registry_is_named(live: Net, text: str) -> None
 
 def test_everybody_sees_which_registry_a_draft_is_for(live: Net) -> None:
     live.rename("Renamed")
-    shown = fingerprint((live.dir / "root.json").read_bytes())
+    shown = root_fingerprint((live.dir / "root.json").read_bytes())
     ran = run("registry", "draft", live.dir)
     assert f"Registry:    {shown} (its first root)" in ran.out
     path = live.dir / "targets-2.draft.json"

@@ -14,7 +14,7 @@ from support.cli import run
 from support.terminal import Terminal
 from support.workplace import Net, code
 
-from exchange.core.jwk import fingerprint
+from exchange.client.registry_chain import root_fingerprint
 from exchange.registrar import files
 
 DAY = 86400
@@ -49,7 +49,7 @@ def test_from_cards_to_a_registry_that_a_node_reads(net: Net) -> None:
         said = net.sign(draft, name).value
         assert (said["fingerprint"], said["missing"]) == (shown, 2 - count)
     published = net.publish(draft).value
-    assert published["root_fingerprint"] == fingerprint((net.dir / "root.json").read_bytes())
+    assert published["root_fingerprint"] == root_fingerprint((net.dir / "root.json").read_bytes())
     said = net.draft().value
     assert "network: name is Demo" in said["changes"]
     assert net.through(said["draft"], "ben", "carla")["version"] == 1
@@ -101,7 +101,7 @@ def test_create_that_died_is_said_again(net: Net, monkeypatch: pytest.MonkeyPatc
             real(path, data)
 
         monkeypatch.setattr(files, "write_whole", dying)
-        assert net.create().code == 2
+        assert code(net.create()) == (70, "disk")
         monkeypatch.setattr(files, "write_whole", real)
     assert net.create().code == 0
 
@@ -137,8 +137,13 @@ def test_no_command_makes_a_registry_of_a_directory_that_is_none(
 def test_before_the_first_root_there_is_nothing_to_draft(net: Net, words: tuple[str, ...]) -> None:
     net.create()
     places = {"DIR": net.dir, "KEYS": net.place / "anna"}
-    ran = run("registry", *(places.get(word, word) for word in words), *net.identity, "--json")
-    assert code(ran) in {(2, "root-missing"), (2, "registry-empty"), (2, "usage")}
+    identity = net.identity if "KEYS" in words else ()
+    ran = run("registry", *(places.get(word, word) for word in words), *identity, "--json")
+    assert code(ran) in {(2, "root-missing"), (2, "usage")}
+    if words[0] in ("draft", "renew"):
+        way = f"hotline-exchange registry status {net.dir / 'root-1.draft.json'} {net.dir}"
+        assert way in ran.problem["hint"]
+        assert run(*way.split()[1:]).code == 0
 
 
 def test_signing_asks_and_without_a_terminal_names_the_option(live: Net) -> None:
@@ -217,6 +222,50 @@ def test_a_draft_that_somebody_signed_is_not_written_over(live: Net) -> None:
     assert code(live.draft()) == (2, "exists")
     other = live.place / "other.json"
     assert live.draft("draft", live.dir, "-o", other).value["draft"] == str(other)
+
+
+def test_a_draft_that_says_otherwise_is_not_lost_unseen(live: Net) -> None:
+    """Two changes of the root, one after the other: the second would have been without the first."""
+    path = live.draft("admin", "replace", live.dir, "carla", live.keys("carla", "fresh")).value["draft"]
+    first = Path(path).read_bytes()
+    again = ("admin", "add", live.dir, live.keys("dora"))
+    refused = live.draft(*again)
+    assert code(refused) == (2, "exists")
+    assert "--force" in refused.problem["hint"]
+    assert Path(path).read_bytes() == first
+    assert live.draft(*again, "--force").code == 0
+    assert Path(path).read_bytes() != first
+    live.rename("Renamed")
+    assert live.draft().code == live.draft().code == 0
+    live.rename("Renamed again")
+    assert code(live.draft()) == (2, "exists")
+    assert live.draft("draft", live.dir, "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("admin", "replace", "DIR", "anna", "KEYS"), ("threshold", "DIR", "--root", "2", "--targets", "2")],
+)
+def test_a_root_that_changes_nothing_is_not_drafted(live: Net, words: tuple[str, ...]) -> None:
+    places = {"DIR": live.dir, "KEYS": live.place / "anna"}
+    assert code(live.draft(*(places.get(word, word) for word in words))) == (2, "unchanged")
+    assert not (live.dir / "root-2.draft.json").exists()
+
+
+def test_the_last_day_of_the_list_is_shown_before_anybody_signs(live: Net) -> None:
+    live.rename("Renamed")
+    ran = run("registry", "draft", live.dir)
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 120 * DAY))
+    assert f"The list of files is valid until {day}." in ran.out
+    draft = live.dir / "targets-2.draft.json"
+    status = run("registry", "status", draft, live.dir)
+    assert f"The list of files is valid until {day}." in status.out
+    told = run("registry", "status", draft, live.dir, "--json").value
+    assert told["list_expires"].startswith(day)
+    later = time.time() + 31 * DAY
+    with mock.patch("time.time", return_value=later):
+        ran = run("registry", "status", draft, live.dir, "--json")
+    assert code(ran) == (1, "draft-expiry")
 
 
 def test_whom_the_root_does_not_name_signs_and_publishes_nothing(live: Net) -> None:
@@ -385,9 +434,10 @@ def test_people_read_where_the_draft_goes_next(live: Net) -> None:
     assert f"Wrote {draft}. It goes from one to the next until enough have signed:" in ran.out
     keys = ("--keys", live.place / "ben", *live.identity)
     ran = run("registry", "sign", draft, live.dir, *keys, "--yes")
-    assert f"Missing: 1. Next: hotline-exchange registry sign {draft} {live.dir}" in ran.out
+    command = "Next: hotline-exchange registry"
+    assert f"Missing: 1. {command} sign {draft} {live.dir} --keys KEYS\n" in ran.out
     ran = run("registry", "sign", draft, live.dir, "--keys", live.place / "anna", *live.identity, "--yes")
-    assert f"Enough have signed. Next: hotline-exchange registry publish {draft} {live.dir}" in ran.out
+    assert f"Enough have signed. {command} publish {draft} {live.dir} --keys KEYS\n" in ran.out
     ran = run("registry", "publish", draft, live.dir, *keys)
     assert "Published version 2 of the list of files." in ran.out
 
@@ -396,4 +446,4 @@ def test_the_first_roots_fingerprint_is_read_aloud(net: Net) -> None:
     draft = net.create().value["draft"]
     net.sign(draft, "anna", "ben")
     ran = run("registry", "publish", draft, net.dir, "--keys", net.place / "anna", *net.identity)
-    assert f"  {fingerprint((net.dir / 'root.json').read_bytes())}" in ran.out.splitlines()
+    assert f"  {root_fingerprint((net.dir / 'root.json').read_bytes())}" in ran.out.splitlines()

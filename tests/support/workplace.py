@@ -12,7 +12,7 @@ from support.cli import Ran, run
 from support.registry import schemas
 
 from exchange.client.registry import Known, Registry
-from exchange.core.jwk import fingerprint
+from exchange.client.registry_chain import root_fingerprint
 
 THREE = ("anna", "ben", "carla")
 
@@ -47,7 +47,7 @@ class Net:
     def paper(self) -> tuple[str, ...]:
         """What everybody has on paper, once there is a root."""
         root = self.dir / "root.json"
-        return ("--root-fingerprint", fingerprint(root.read_bytes())) if root.exists() else ()
+        return ("--root-fingerprint", root_fingerprint(root.read_bytes())) if root.exists() else ()
 
     def publish(self, *drafts: Path | str, by: str = "anna") -> Ran:
         keys = ("--keys", self.place / by, *self.identity, *self.paper())
