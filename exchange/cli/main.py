@@ -7,6 +7,7 @@ user shows a traceback.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ WRONG_INPUT: Final = 2
 NOT_REACHABLE: Final = 3
 BROKEN: Final = 70
 INTERRUPTED: Final = 130
+_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS})
+"""What is wrong with a disk and not with what the user said."""
 
 HELP: Final = """Exchange referrals between internet hotlines.
 
@@ -128,6 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except OSError as error:
+        if error.errno in _DISK:
+            what = (error.strerror or "cannot be written").lower()
+            hint = "every file that was written is whole: make room on the disk, and say it again"
+            show.error(Broken("disk", f"{error.filename or 'the disk'}: {what}", hint=hint))
+            return BROKEN
         name = f"{error.filename}: " if isinstance(error.filename, str) else ""
         show.error(Invalid("file", f"{name}{(error.strerror or 'cannot be used').lower()}"))
         return WRONG_INPUT

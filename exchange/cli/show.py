@@ -1,9 +1,10 @@
 """What the command line prints: plain lines and tables for people, one JSON value for programs.
 
 Rules: a text of the node is never taken for markup, an emoji or a link, and cannot move the cursor: control
-and direction characters are shown as `?`. A reported URL is shown defanged. Colour only on a terminal, never
-under NO_COLOR. Results go to standard output, errors and progress to standard error: under `--json` each of
-them is JSON. An error is one sentence, its code in parentheses, and a hint. This module knows no command.
+and direction characters, and those that nobody sees, are shown as `?`. A reported URL is shown defanged.
+Colour only on a terminal, never under NO_COLOR. Results go to standard output, errors and progress to
+standard error: under `--json` each of them is JSON. An error is one sentence, its code in parentheses, and a
+hint. This module knows no command.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ SHOWN_PROBLEMS: Final = 20
 """Problems of one error that a person is shown; JSON has them all."""
 
 _UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-"
+    "\u206f\u2800\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 
 

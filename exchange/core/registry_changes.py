@@ -63,7 +63,7 @@ def check_member(before: JsonObject | None, after: JsonObject, registration: byt
             "registry-change",
             f"{path}: not a change that may be made",
             hint="administrators move status, raise min_card and revoke keys; the rest is the member's to "
-            "ask for: hotline-exchange change, then hotline-exchange registry review",
+            "ask for: hotline-exchange change, then hotline-exchange registry review DIR REQUEST",
             problems=problems,
         )
 

@@ -108,7 +108,7 @@ def member(peers: Path, schemas: Schemas, member_id: MemberId) -> Member:
         raise Invalid(
             "member-unknown",
             f"{member_id}: the registry has no such member",
-            hint="a member is entered first: hotline-exchange registry review",
+            hint="a member is entered first: hotline-exchange registry review DIR REQUEST",
         )
     return _member(schemas, path)
 

@@ -47,7 +47,11 @@ class Published:
     def root(self) -> Root:
         """The newest; raises `Invalid` (`root-missing`)."""
         if not self.chain:
-            raise Invalid("root-missing", "root.json: the registry has no published root yet")
+            place = self.repository.parent
+            way = f"hotline-exchange registry status {place / 'root-1.draft.json'} {place}"
+            raise Invalid(
+                "root-missing", "root.json: the registry has no published root yet", hint=_FOUND + way
+            )
         return self.chain[-1].signed
 
     @property
@@ -163,4 +167,5 @@ def _damaged(name: str) -> ExchangeError:
     return Invalid("registry-damaged", f"{name}: not as it was published", hint=_MEND)
 
 
+_FOUND: Final = "sign and publish its first root: "
 _MEND: Final = "bring the repository again: hotline-exchange registry pull DIR --mirror URL"

@@ -80,20 +80,21 @@ def lay_out(
 
 
 def renew(published: Published, daily: Unlocked, now: int) -> None:
-    """New daily parts; raises `Invalid` (`registry-empty`) or `Refused` (`daily-key`)."""
+    """New daily parts; raises `Invalid` (`root-missing`, `registry-empty`) or `Refused` (`daily-key`)."""
+    root = published.root
     if published.targets is None:
         raise Invalid(
             "registry-empty", "nothing is published yet", hint="hotline-exchange registry draft DIR"
         )
-    if not stands(published.root, published.targets):
+    if not stands(root, published.targets):
         raise Refused(
             "registry-unfinished",
-            f"root {published.root.version} is published, but not the list that was signed with it",
+            f"root {root.version} is published, but not the list that was signed with it",
             hint="publish the draft of that root again",
         )
-    signer = _holding(published.root, daily())
+    signer = _holding(root, daily())
     data = published.targets_data
-    _write(dailies(published, published.root, published.targets.signed.version, data, signer, now))
+    _write(dailies(published, root, published.targets.signed.version, data, signer, now))
 
 
 def _publish_root(

@@ -158,7 +158,7 @@ def _build(version: int, admins: Sequence[AdminPublic], thresholds: Thresholds, 
                 f"{name}: {number} of {len(admins)} administrators can never sign: everybody would be "
                 "locked out for good",
                 hint=f"from 1 to {len(admins)}; or change thresholds first: hotline-exchange registry "
-                "threshold DIR",
+                "threshold DIR --root N --targets N",
             )
     root = Root(version=version, expires=expiry(now, ROOT_DAYS), consistent_snapshot=True)
     for admin in sorted(admins, key=lambda one: one.name):

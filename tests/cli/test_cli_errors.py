@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from typer.main import get_command
 
 from exchange import keystore
 from exchange.cli.main import app
+from exchange.cli.show import clean
+from exchange.registrar import admins, files
 
 ID = "019b76da-a800-7000-8000-000000000001"
 
@@ -174,3 +177,27 @@ def test_every_command_explains_itself_and_answers_in_json(command: tuple[str, .
 
 def test_the_version_is_told() -> None:
     assert run("--version").out.startswith("hotline-exchange ")
+
+
+DISK = [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS]
+
+
+@pytest.mark.parametrize("number", [*DISK, errno.ENOENT, errno.EACCES])
+def test_what_is_wrong_with_the_disk_is_not_the_users_fault(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Path, __: bytes) -> None:
+        raise OSError(number, os.strerror(number), "network.json")
+
+    monkeypatch.setattr(files, "write_whole", fails)
+    keys = ("registry", "keys", "new", "anna", "--keys", tmp_path / "anna")
+    monkeypatch.setattr(admins, "write_whole", fails)
+    ran = run(*keys, "--identity", tmp_path / "id.txt", "--json")
+    assert (ran.code, ran.problem["title"]) == ((70, "Disk") if number in DISK else (2, "File"))
+    assert "network.json" in ran.problem["detail"]
+
+
+@pytest.mark.parametrize("letter", ["\x1b", "\u202e", "\u200b", "\u3164", "\u115f", "\u2800", "\U000e0041"])
+def test_nothing_is_printed_that_nobody_sees(letter: str) -> None:
+    assert clean(f"Hot{letter}line") == "Hot?line"
+    assert clean("Zoë Łuk, 用户, Ελλάδα") == "Zoë Łuk, 用户, Ελλάδα"
