@@ -118,9 +118,9 @@ def slow() -> None:
         await t2(self, recipient, packed)
 
     async def slow_deposit(
-        self: Hosting, owner: MemberId, depositor: MemberId, jti: DocumentId, data: bytes
+        self: Hosting, owner: MemberId, depositor: MemberId, jti: DocumentId, data: bytes, *, trial: bool
     ) -> Deposited:
-        done = await deposit(self, owner, depositor, jti, data)
+        done = await deposit(self, owner, depositor, jti, data, trial=trial)
         await asyncio.sleep(GAP_SECONDS)
         return done
 
