@@ -49,9 +49,9 @@ def envelope_entry(jti: str, digest: str) -> JsonObject:
     return {"kind": "envelope", "id": jti, "sha256": digest, "status": REFUSED, "code": OUTSIDE_CODE}
 
 
-def message_of(jti: str, signed: bytes) -> JsonObject:
+def message_of(jti: str, signed: Digest) -> JsonObject:
     """The message that a receipt answers: its id, and the digest of its manifest as it was signed."""
-    return {"id": jti, "sha256": Digest.of(signed)}
+    return {"id": jti, "sha256": signed}
 
 
 def in_documents(entries: Iterable[JsonObject], head: int) -> Iterator[list[JsonObject]]:

@@ -171,7 +171,8 @@ class Receive:
                 for i in fresh
                 if i.entry.type != DocumentType.RECEIPT
             ]
-            message = message_of(opened.jti, opened.jws)
+            signed = Digest.of(opened.jws)
+            message = message_of(opened.jti, signed)
             receipt_ids = await self.receipts.send(tx, opened.sender, said, message)
             if not await manifests.add(tx, opened.sender, self.identity.member, opened.jti, opened.jws, now):
                 raise Refused(JTI_REUSED, "manifest.jti: another message of this sender has it")
@@ -189,10 +190,15 @@ class Receive:
                 code = codes.get(item.entry.id) or "id-conflict"
                 await self.refusals.document(tx, opened, item.entry, item.line, code)
             await hearsay.heard(tx, opened, self.registry(), now)
-            await journal_rows.add(tx, [self._journalled(opened, i, codes[i.entry.id]) for i in fresh])
+            await journal_rows.add(
+                tx, [self._journalled(opened, signed, i, codes[i.entry.id]) for i in fresh]
+            )
         return [(item.entry.type, codes[item.entry.id] or "received") for item in fresh]
 
-    def _journalled(self, opened: OpenedMessage, item: Judged, code: str | None) -> tuple[str, bytes]:
+    def _journalled(
+        self, opened: OpenedMessage, signed: Digest, item: Judged, code: str | None
+    ) -> tuple[str, bytes]:
+        """The entry of one document; `signed` is the digest of the manifest, taken once for all of them."""
         return journal.entry(
             self.world,
             "received" if code is None else "refused",
@@ -201,7 +207,7 @@ class Receive:
             sha256=item.entry.sha256,
             by=opened.sender,
             message=opened.jti,
-            manifest=Digest.of(opened.jws),
+            manifest=signed,
             code=code,
         )
 

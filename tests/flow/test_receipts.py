@@ -177,7 +177,7 @@ async def test_receipts_between_the_longest_names_fit_and_each_names_the_message
     _, b = pair
     to = MemberId("xx-" + "n" * 40)
     long = replace(b.receive.receipts, identity=replace(b.answer.identity, member=MemberId("yy-" + "n" * 40)))
-    message = message_of(document_id(1), b"signed")
+    message = message_of(document_id(1), Digest.of(b"signed"))
     said = [entry({"document_id": document_id(n), "digest": "ff" * 32}) for n in range(1, 101)]
     async with b.db.transaction() as tx:
         named = await long.send(tx, to, said, message)
